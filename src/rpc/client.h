@@ -1,0 +1,42 @@
+/* rpc/client.h - call a JSON-RPC server: one connection, requests matched by id.
+ *
+ *   state    event                      next
+ *   DIALING  connected (TLS done)       OPEN   what was asked meanwhile is sent
+ *   DIALING  30 s, failure              ENDED  every call is told
+ *   OPEN     reply                      OPEN   its call is told
+ *   OPEN     30 s without a call's own  OPEN   that call is told TIMEOUT
+ *   OPEN     EOF, error, no JSON-RPC    ENDED  every call is told
+ *
+ * Threads: the loop's thread. spec: apps.md 2.2, 2.3, 5 */
+#ifndef HY_RPC_CLIENT_H
+#define HY_RPC_CLIENT_H
+
+#include "loop/loop.h"
+#include "rpc/message.h"
+
+#define HY_RPC_CLIENT_TIMEOUT_MS 30000U
+
+struct hy_rpc_client;
+
+/* Begin to dial: all addresses of a name are tried.
+ *  endpoint  HOST:PORT, [IPV6]:PORT, unix:PATH or a URL
+ *  why       for people, filled with an error
+ *  Errors: NOMEM and those of hy_rpc_endpoint_dial(). */
+enum hypha_err hy_rpc_client_create(struct hypha_loop *loop, const char *endpoint,
+    struct hy_rpc_client **ret_client, char why[256]);
+/* No callback any more. Also from inside one. NULL does nothing. */
+void hy_rpc_client_destroy(struct hy_rpc_client *client);
+/* Connected, and not ended. */
+bool hy_rpc_client_is_open(const struct hy_rpc_client *client);
+
+/* reply: valid during the call. err: EOF, REFUSED, RESOLVE, TIMEOUT..., MALFORMED: the server
+ * speaks no JSON-RPC; HYPHA_OK: a result or an error object. */
+typedef void (*hy_rpc_reply_cb)(void *user, const struct hy_rpc_reply *reply);
+/* Ask. The callback comes exactly once, never from inside this call.
+ *  params      taken over: an array or object; NULL: []
+ *  timeout_ms  0: HY_RPC_CLIENT_TIMEOUT_MS
+ *  Errors: NOMEM. */
+enum hypha_err hy_rpc_client_call(struct hy_rpc_client *client, const char *method,
+    json_t *params, uint32_t timeout_ms, hy_rpc_reply_cb cb, void *user);
+
+#endif

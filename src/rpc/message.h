@@ -1,0 +1,72 @@
+/* rpc/message.h - JSON-RPC 2.0 objects: judge a request, write an answer.
+ *
+ * Bounded before it is parsed: nesting to HY_RPC_MAX_DEPTH, no key twice, UTF-8 only.
+ * spec: apps.md 2.3 */
+#ifndef HY_RPC_MESSAGE_H
+#define HY_RPC_MESSAGE_H
+
+#include "rpc/buffer.h"
+#include <hypha/err.h>
+#include <stdint.h>
+
+#define HY_RPC_MAX_DEPTH 64
+
+enum hy_rpc_code {
+    HY_RPC_OK = 0,
+    HY_RPC_PARSE_ERROR = -32700,
+    HY_RPC_INVALID_REQUEST = -32600,
+    HY_RPC_METHOD_NOT_FOUND = -32601,
+    HY_RPC_INVALID_PARAMS = -32602,
+    HY_RPC_INTERNAL_ERROR = -32603,
+    HY_RPC_ID_MISMATCH = -32360,
+    HY_RPC_INVALID_REPLY = -32361,
+    HY_RPC_SERVER_ERROR = -32000,
+};
+
+/* The text that goes with a code; static. */
+const char *hy_rpc_code_text(int code);
+
+/* Make jansson take its memory from base/alloc.h. Before anything else of it; repeatable. */
+void hy_rpc_json_init(void);
+
+/* Parse one JSON value of any kind. NULL: not JSON, too deep, or no memory. */
+json_t *hy_rpc_json_parse(struct hypha_span text);
+
+struct hy_rpc_id {
+    bool known; /* else it is answered as null */
+    int64_t number;
+};
+
+struct hy_rpc_request {
+    json_t *root; /* owns the rest */
+    struct hy_rpc_id id;
+    const char *method;
+    json_t *params; /* array, object, or NULL: absent, which is [] */
+};
+
+/* HY_RPC_OK or the error to answer with; `id` is filled as far as it can be read. */
+int hy_rpc_request_parse(struct hypha_span line, struct hy_rpc_request *ret_request);
+void hy_rpc_request_fini(struct hy_rpc_request *request);
+
+/* One line with its CRLF. False: no memory, nothing was put. */
+bool hy_rpc_put_result(struct hy_rpc_buffer *out, struct hy_rpc_id id, const json_t *result);
+bool hy_rpc_put_error(
+    struct hy_rpc_buffer *out, struct hy_rpc_id id, int code, const char *message);
+/* params: borrowed, array or object; NULL: []. */
+bool hy_rpc_put_request(
+    struct hy_rpc_buffer *out, int64_t id, const char *method, const json_t *params);
+
+struct hy_rpc_reply {
+    enum hypha_err err; /* not HYPHA_OK: no reply came, or MALFORMED: it is none */
+    int64_t id;
+    json_t *result;     /* borrowed; NULL: an error object */
+    int code;           /* of the error object */
+    const char *message;
+    struct hypha_span line; /* as received */
+};
+
+/* MALFORMED unless it is a response. ret_root owns what the reply points to; json_decref() it. */
+enum hypha_err hy_rpc_reply_parse(
+    struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root);
+
+#endif

@@ -1,0 +1,33 @@
+/* session/session_refine.h - shake hands with grey hosts: who answers becomes white, who does
+ * not is forgotten.
+ *
+ * Every greylist_refinery_interval up to HY_REFINE_PROBES probes run side by side, quarantined
+ * hosts first; nothing is probed while the node is offline, else it would forget everybody.
+ * A seed node (setting probe_announced) also probes what a peer announced of itself at once, and
+ * its oldest white host every two minutes. spec: network.md#77-refine, network.md#76-seedsync */
+#ifndef HY_SESSION_REFINE_H
+#define HY_SESSION_REFINE_H
+
+#include "session/session.h"
+
+#define HY_REFINE_PROBES    4
+#define HY_ANNOUNCED_PROBES 8   /* side by side */
+#define HY_ANNOUNCED_MAX    256 /* waiting for their turn; more are left to the interval */
+#define HY_WHITE_PROBE_MS   120000U
+
+/* on_probed: the last probe of an announced address has ended. Errors: NOMEM. */
+enum hypha_err hy_session_refine_create(struct hy_net *net, void (*on_probed)(void *user),
+    void *user, struct hy_session_refine **ret_session);
+void hy_session_refine_start(struct hy_session_refine *session);
+void hy_session_refine_stop(
+    struct hy_session_refine *session, hy_session_stopped_cb on_stopped, void *user);
+void hy_session_refine_destroy(struct hy_session_refine *session);
+
+/* Addresses came from this peer: probe those that it announced as its own. Does nothing without
+ * the setting probe_announced. */
+void hy_session_refine_announced(
+    struct hy_session_refine *session, struct hypha_channel *channel);
+/* Probes of announced addresses that run or wait for their turn. */
+size_t hy_session_refine_announced_count(const struct hy_session_refine *session);
+
+#endif

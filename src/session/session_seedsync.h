@@ -1,0 +1,39 @@
+/* session/session_seedsync.h - a slot per seed: connect, swap addresses, disconnect.
+ *
+ *   state      event                      next
+ *   IDLE       wake, host free            DIALLING
+ *   DIALLING   transport up               HANDSHAKE
+ *   DIALLING   failed                     IDLE       warned of
+ *   HANDSHAKE  version exchanged          ASKING     registered; the seed protocol asks
+ *   HANDSHAKE  channel stopped            IDLE       warned of
+ *   ASKING     the answer came            CLOSING    channel stopped
+ *   ASKING     channel stopped            IDLE       warned of; 30 s without an answer, too:
+ *                                                    the seed protocol's own limit
+ *   CLOSING    channel stopped            IDLE
+ *   any        stop                       CLOSING, then STOPPED
+ *
+ * Wake-ups during a run are lost. spec: network.md#76-seedsync */
+#ifndef HY_SESSION_SEEDSYNC_H
+#define HY_SESSION_SEEDSYNC_H
+
+#include "session/session.h"
+
+/* A cause that stays is told again after this time. */
+#define HY_SEED_WARN_MS 60000U
+
+/* on_idle: the last running slot has ended; comes after each wake that began a run. Errors: NOMEM. */
+enum hypha_err hy_session_seedsync_create(struct hy_net *net, void (*on_idle)(void *user),
+    void *user, struct hy_session_seedsync **ret_session);
+/* Arm the slots; dials nothing. */
+void hy_session_seedsync_start(struct hy_session_seedsync *session);
+void hy_session_seedsync_stop(
+    struct hy_session_seedsync *session, hy_session_stopped_cb on_stopped, void *user);
+void hy_session_seedsync_destroy(struct hy_session_seedsync *session);
+
+/* Wake up to `most` idle slots, drawn at random. Returns how many slots run now. */
+size_t hy_session_seedsync_wake(struct hy_session_seedsync *session, size_t most);
+/* The seed protocol got its answer on this channel. */
+void hy_session_seedsync_seeded(
+    struct hy_session_seedsync *session, struct hypha_channel *channel, size_t inserted);
+
+#endif
