@@ -1,0 +1,12 @@
+#include "message.h"
+
+static void rewrite(struct hypha_writer *w, const void *message)
+{
+    hy_core_messages[HY_MESSAGE_VERACK].write(w, message);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    fuzz_message(HY_MESSAGE_VERACK, data, size, rewrite, true);
+    return 0;
+}
