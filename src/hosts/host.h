@@ -15,7 +15,7 @@
 #define HY_HOST_NAME_BYTES  1024
 #define HY_HOST_GROUP_BYTES 128
 #define HY_MAX_LISTEN       64
-#define HY_OWN_VOTES        20 /* spec: network.md#44-filter..., wire.md 5.3 */
+#define HY_OWN_VOTES        20 /* spec: network.md 4.4, wire.md 5.3 */
 #define HY_RETRY_MS         60000U
 #define HY_RETRY_DOUBLINGS  6U /* 1, 2, 4 .. 64 min: network.md 10 */
 
@@ -24,9 +24,12 @@
 struct hy_host {
     UT_hash_handle hh;
     struct hypha_url *url;    /* as listed; NULL while it was never in a list */
+    struct hypha_url *source; /* who told us of it; NULL: the file, or nobody */
     enum hypha_colour colour; /* HY_COLOUR_NONE: in no list */
     uint64_t last_seen;       /* UNIX seconds, while listed */
     uint64_t order;           /* book.c: ties of last_seen keep their order of arrival */
+
+    bool is_shareable, is_local; /* of url, once there is one */
 
     enum hy_host_state state;
     bool registered;   /* else absent from the registry: any state may come */

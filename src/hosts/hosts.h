@@ -76,6 +76,8 @@ size_t hy_hosts_busy_count(const struct hy_hosts *hosts);
 
 bool hy_hosts_find(const struct hy_hosts *hosts, const struct hypha_url *url,
     enum hypha_colour *ret_colour, uint64_t *ret_last_seen);
+/* The `source` with which it was received; NULL if that is not known. Borrowed. */
+const struct hypha_url *hy_hosts_source(const struct hy_hosts *hosts, const struct hypha_url *url);
 size_t hy_hosts_count(const struct hy_hosts *hosts, enum hypha_colour colour);
 void hy_hosts_each(const struct hy_hosts *hosts, enum hypha_colour colour,
     void (*each)(const struct hypha_url *url, uint64_t last_seen, void *user), void *user);

@@ -48,10 +48,10 @@ struct hy_resolved_settings {
     uint32_t refinery_interval_ms;
     uint32_t known_peer_percent; /* at most 80; 100 with disable_greys */
     uint32_t time_with_no_connections_ms;
-    uint64_t max_unlimited_bytes;  /* 16 MiB */
-    size_t max_send_queue_bytes;   /* 1 MiB */
-    size_t max_recv_queue_bytes;   /* 2 MiB: above 28 * 65281, so that metering alone never pauses */
-    uint32_t hostlist_save_ms;     /* 15 min */
+    uint64_t max_unlimited_bytes; /* 16 MiB */
+    size_t max_send_queue_bytes;  /* 1 MiB */
+    size_t max_recv_queue_bytes;  /* 2 MiB: above 28 * 65281, so that metering alone never pauses */
+    uint32_t hostlist_save_ms;    /* 15 min */
     bool localnet, disable_greys, relaxed_bans, probe_announced;
     uint8_t magic[4];
     char *app_name, *app_version, *node_id;

@@ -1,0 +1,179 @@
+/* registry.c - what is being done with a host right now.
+ *
+ * The table is the whole of network.md 4.1; a host is in one state, and whoever put it into
+ * Connect, Refine or Move takes it out again on every path. */
+#include "hosts/host.h"
+
+#include "base/alloc.h"
+
+#include <stdlib.h>
+
+#define FREE_MS         (86400ULL * 1000)
+#define MAX_REGISTERED  20000
+#define KEEP_REGISTERED 18000
+
+#define BIT(state) (1U << HY_HOST_##state)
+/* To each state, from which ones. */
+static const unsigned sources[HY_HOST_STATES] = {
+    [HY_HOST_FREE] = ~0U,
+    [HY_HOST_INSERT] = BIT(FREE),
+    [HY_HOST_REFINE] = BIT(FREE) | BIT(SUSPEND),
+    [HY_HOST_CONNECT] = BIT(FREE),
+    [HY_HOST_CONNECTED] = BIT(FREE) | BIT(CONNECT) | BIT(REFINE) | BIT(MOVE),
+    [HY_HOST_MOVE] = BIT(FREE) | BIT(CONNECT) | BIT(REFINE) | BIT(CONNECTED),
+    [HY_HOST_SUSPEND] = BIT(MOVE),
+};
+
+bool hy_host_state_may(enum hy_host_state from, enum hy_host_state to)
+{
+    return (sources[to] & (1U << from)) != 0;
+}
+
+const char *hy_host_state_name(enum hy_host_state state)
+{
+    switch (state) {
+    case HY_HOST_FREE:
+        return "Free";
+    case HY_HOST_INSERT:
+        return "Insert";
+    case HY_HOST_REFINE:
+        return "Refine";
+    case HY_HOST_CONNECT:
+        return "Connect";
+    case HY_HOST_CONNECTED:
+        return "Connected";
+    case HY_HOST_MOVE:
+        return "Move";
+    case HY_HOST_SUSPEND:
+        return "Suspend";
+    case HY_HOST_STATES:
+        break;
+    }
+    return "?";
+}
+
+void hy_hosts_enter(struct hy_hosts *hosts, struct hy_host *host, enum hy_host_state state)
+{
+    enum hy_host_state was = host->state;
+    uint64_t now_ms = hy_now_ms(hosts->loop);
+
+    host->state = state;
+    host->registered = true;
+    if (state == HY_HOST_CONNECT) {
+        host->tried = true;
+        host->tried_ms = now_ms;
+    }
+    if (state != HY_HOST_FREE)
+        return;
+    host->since_ms = now_ms;
+    if (was != HY_HOST_FREE && hy_colour_is_dialled(host->colour))
+        hy_hosts_changed(hosts, HY_HOSTS_FREED, 1);
+}
+
+void hy_hosts_failed(struct hy_hosts *hosts, struct hy_host *host)
+{
+    uint64_t pause_ms = (uint64_t)HY_RETRY_MS << host->failures;
+
+    host->failed_ms = hy_now_ms(hosts->loop);
+    host->retry_ms = host->failed_ms + pause_ms + hy_random_below(hosts->loop, pause_ms / 4);
+    if (host->failures < HY_RETRY_DOUBLINGS)
+        host->failures++;
+}
+
+enum hypha_err hy_hosts_set(
+    struct hy_hosts *hosts, const struct hypha_url *url, enum hy_host_state state)
+{
+    struct hy_host *host = NULL;
+    enum hypha_err err = hy_hosts_take(hosts, url, &host);
+
+    if (err != HYPHA_OK)
+        return err;
+    if (host->registered && !hy_host_state_may(host->state, state))
+        return HYPHA_ERR_HOST_BLOCKED;
+    hy_hosts_enter(hosts, host, state);
+    return HYPHA_OK;
+}
+
+void hy_hosts_free(struct hy_hosts *hosts, const struct hypha_url *url)
+{
+    struct hy_host *host = hy_hosts_record(hosts, url);
+
+    if (host != NULL && host->registered)
+        hy_hosts_enter(hosts, host, HY_HOST_FREE);
+}
+
+enum hy_host_state hy_hosts_state(const struct hy_hosts *hosts, const struct hypha_url *url)
+{
+    const struct hy_host *host = hy_hosts_record(hosts, url);
+
+    return host != NULL ? host->state : HY_HOST_FREE;
+}
+
+size_t hy_hosts_busy_count(const struct hy_hosts *hosts)
+{
+    struct hy_host *host, *next;
+    size_t count = 0;
+
+    HASH_ITER (hh, hosts->records, host, next)
+        count += host->state != HY_HOST_FREE && host->state != HY_HOST_SUSPEND ? 1 : 0;
+    return count;
+}
+
+void hy_hosts_unsuspend(struct hy_hosts *hosts)
+{
+    struct hy_host *host, *next;
+
+    HASH_ITER (hh, hosts->records, host, next)
+        if (host->state == HY_HOST_SUSPEND)
+            hy_hosts_enter(hosts, host, HY_HOST_FREE);
+}
+
+static int by_age(const void *a, const void *b)
+{
+    const struct hy_host *const *one = a, *const *other = b;
+
+    return ((*one)->since_ms > (*other)->since_ms) - ((*one)->since_ms < (*other)->since_ms);
+}
+
+static void drop(struct hy_hosts *hosts, struct hy_host *host)
+{
+    host->registered = false;
+    hy_hosts_forget(hosts, host);
+}
+
+/* Too many: the oldest Free ones go. Without the memory to sort them, at the next tick. */
+static void prune_surplus(struct hy_hosts *hosts, size_t registered)
+{
+    struct hy_host *host, *next, **idle = hy_alloc_array(registered, sizeof(struct hy_host *));
+    size_t count = 0;
+
+    if (idle == NULL)
+        return;
+    HASH_ITER (hh, hosts->records, host, next)
+        if (host->registered && host->state == HY_HOST_FREE)
+            idle[count++] = host;
+    qsort(idle, count, sizeof(struct hy_host *), by_age);
+    for (size_t i = 0; i < count && registered > KEEP_REGISTERED; i++, registered--)
+        drop(hosts, idle[i]);
+    hy_free(idle);
+}
+
+void hy_hosts_prune(struct hy_hosts *hosts)
+{
+    uint64_t now_ms = hy_now_ms(hosts->loop);
+    struct hy_host *host, *next;
+    size_t registered = 0;
+
+    hy_hosts_expire_bans(hosts);
+    HASH_ITER (hh, hosts->records, host, next) {
+        if (!host->registered)
+            continue;
+        registered++;
+        if (host->state == HY_HOST_FREE && now_ms - host->since_ms > FREE_MS) {
+            drop(hosts, host);
+            registered--;
+        }
+    }
+    if (registered > MAX_REGISTERED)
+        prune_surplus(hosts, registered);
+}
