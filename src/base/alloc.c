@@ -6,12 +6,15 @@
 #include <string.h>
 
 /* Atomic because the resolver's threads allocate too. */
-static atomic_size_t fail_after = SIZE_MAX;
+static atomic_size_t fail_from = SIZE_MAX;  /* the first request that is refused */
+static atomic_size_t fail_until = SIZE_MAX; /* the first one after it that is not */
 static atomic_size_t requests;
 
 static int refused(void)
 {
-    return atomic_fetch_add(&requests, 1) >= atomic_load(&fail_after);
+    size_t request = atomic_fetch_add(&requests, 1);
+
+    return request >= atomic_load(&fail_from) && request < atomic_load(&fail_until);
 }
 
 void *hy_alloc(size_t size)
@@ -50,10 +53,21 @@ char *hy_strndup(const char *text, size_t len)
     return copy;
 }
 
-void hy_alloc_fail_after(size_t count)
+static void fail_between(size_t from, size_t until)
 {
     atomic_store(&requests, 0);
-    atomic_store(&fail_after, count);
+    atomic_store(&fail_from, from);
+    atomic_store(&fail_until, until);
+}
+
+void hy_alloc_fail_after(size_t count)
+{
+    fail_between(count, SIZE_MAX);
+}
+
+void hy_alloc_fail_once(size_t count)
+{
+    fail_between(count, count + 1);
 }
 
 size_t hy_alloc_count(void)

@@ -22,7 +22,9 @@ char *hy_strndup(const char *text, size_t len);
 /* Tests: let `count` more requests succeed, then fail every one until told otherwise.
  * SIZE_MAX (the start): never fail. */
 void hy_alloc_fail_after(size_t count);
-/* Tests: how many requests were made since the last hy_alloc_fail_after(). */
+/* Tests: let `count` more requests succeed and fail one; then memory is back. */
+void hy_alloc_fail_once(size_t count);
+/* Tests: how many requests were made since the last hy_alloc_fail_...(). */
 size_t hy_alloc_count(void);
 
 #endif

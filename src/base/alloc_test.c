@@ -106,6 +106,23 @@ static void test_fail_after(void **state)
     hy_free(blocks[0]);
 }
 
+static void test_fail_once(void **state)
+{
+    void *first, *third;
+
+    (void)state;
+    hy_alloc_fail_once(1);
+    first = hy_alloc(1);
+    assert_non_null(first);
+    assert_null(hy_alloc(1));
+    third = hy_alloc(1); /* memory is back */
+    assert_non_null(third);
+    assert_int_equal(hy_alloc_count(), 3);
+    hy_alloc_fail_after(SIZE_MAX);
+    hy_free(first);
+    hy_free(third);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +132,7 @@ int main(void)
         cmocka_unit_test(test_resize),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_fail_after),
+        cmocka_unit_test(test_fail_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
