@@ -13,7 +13,9 @@
  *
  * Callbacks never come from inside hy_stream_* calls. hy_stream_close() may be called from
  * inside any callback, is final, closes the descriptor at once, and frees the stream when
- * that is safe. There is no deadline here: the owner runs one timer over the whole OPENING.
+ * that is safe. (A TCP socket whose peer has not acknowledged everything yet is kept by its
+ * transport for up to a second, so that close never cuts off what was written: tcp_linger.c.) There
+ * is no deadline here: the owner runs one timer over the whole OPENING.
  *
  * Threads: the loop's thread. spec: transports.md */
 #ifndef HY_TRANSPORT_TRANSPORT_H
@@ -140,7 +142,8 @@ enum hypha_err hy_tls_identity_create(
     struct hypha_loop *loop, struct hy_tls_identity **ret_identity);
 void hy_tls_identity_unref(struct hy_tls_identity *identity);
 
-/* Wrap `lower` (OPENING or READY; owned from now on, also on error) in TLS 1.3.
+/* identity: one more reference is taken; NULL: a fresh one, made when the handshake begins.
+ * Wrap `lower` (OPENING or READY; owned from now on, also on error) in TLS 1.3.
  * mutual: server asks for a client certificate and checks it (P2P: true; RPC: false). */
 enum hypha_err hy_tls_stream_create(struct hypha_loop *loop, struct hy_stream *lower,
     enum hy_tls_role role, struct hy_tls_identity *identity, bool mutual,

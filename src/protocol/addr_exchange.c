@@ -1,0 +1,54 @@
+/* addr_exchange.c - see addr_exchange.h. */
+#include "protocol/addr_exchange.h"
+
+#include "url/url.h"
+
+enum hypha_err hy_send_own_addrs(struct hypha_channel *channel)
+{
+    struct hy_net *net = hy_channel_net(channel);
+    struct hypha_url *own[HY_MAX_EXTERNAL];
+    struct hy_addr_entry entries[HY_MAX_EXTERNAL];
+    struct hy_addr_out addr = { .entries = entries };
+    enum hypha_err err = HYPHA_OK;
+
+    addr.count = hy_hosts_own_addrs(net->hosts, own);
+    for (size_t i = 0; i < addr.count; i++)
+        entries[i] = (struct hy_addr_entry){ own[i], hy_wall_s(net->loop) };
+    if (addr.count > 0)
+        err = hypha_channel_send(channel, &hy_core_messages[HY_MESSAGE_ADDR], &addr);
+    for (size_t i = 0; i < addr.count; i++)
+        hypha_url_unref(own[i]);
+    return err;
+}
+
+enum hypha_err hy_send_getaddr(struct hypha_channel *channel)
+{
+    const struct hy_resolved_settings *settings = hy_channel_net(channel)->settings;
+    const char *schemes[HY_MAX_SHAREABLE];
+    struct hy_getaddr_out getaddr = { .max = settings->getaddrs_max, .transports = schemes };
+
+    getaddr.count = hy_settings_shareable(settings, schemes);
+    return hypha_channel_send(channel, &hy_core_messages[HY_MESSAGE_GETADDR], &getaddr);
+}
+
+size_t hy_store_addrs(struct hypha_channel *channel, const struct hy_addr *addr)
+{
+    struct hy_net *net = hy_channel_net(channel);
+    size_t inserted = 0;
+    enum hypha_err err = hy_hosts_receive(net->hosts, addr, hy_channel_address(channel), &inserted);
+
+    if (err != HYPHA_OK)
+        hy_log_warn(&net->log, "net::protocol_address", "storing addresses of channel %u: %s",
+            (unsigned)hypha_channel_id(channel), hypha_err_text(err));
+    if (inserted > 0 && hy_events_wanted(&net->events)) {
+        struct hypha_event event = { .type = HYPHA_EVENT_HOSTS_INSERTED,
+            .time_ns = hy_wall_ns(net->loop),
+            .channel_id = hypha_channel_id(channel),
+            .session = hypha_channel_session(channel),
+            .addr = hypha_channel_display_address(channel),
+            .number = inserted };
+
+        hy_events_publish(&net->events, &event);
+    }
+    return inserted;
+}

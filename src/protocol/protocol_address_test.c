@@ -1,0 +1,309 @@
+#include "fakes/protocol_fixture.h"
+
+/* Count the addr messages that an end wrote, and the entries of the last. */
+static unsigned addrs_written(struct end *end, size_t *ret_entries)
+{
+    struct hypha_reader r = hypha_reader_of(hy_span(end->stream.out, end->stream.out_len));
+    unsigned count = 0;
+
+    *ret_entries = 0;
+    while (r.rest.len > 0) {
+        (void)hypha_reader_take(&r, 4);
+        bool wanted = hy_span_is(hypha_reader_take_string(&r, 255), "addr");
+        struct hypha_reader body = hypha_reader_of(hypha_reader_take_bytes(&r, 65281));
+
+        if (wanted) {
+            *ret_entries = (size_t)hypha_reader_take_varint(&body);
+            count++;
+        }
+    }
+    assert_int_equal(r.err, HYPHA_OK);
+    return count;
+}
+
+static void announce(struct end *end, struct hypha_url **url)
+{
+    *url = fake_url("tcp://7.7.7.7:1000");
+    end->node.settings.external_addrs = (struct hy_url_array){ url, 1 };
+    hy_hosts_destroy(end->node.net.hosts);
+    must(hy_hosts_create(end->node.loop, &end->node.settings, &end->node.net.hosts));
+}
+
+/* Both nodes dial tcp, so that what they hear of goes to their grey lists. */
+static char tcp[] = "tcp";
+static char *tcp_list[] = { tcp };
+static struct hy_profile tcp_profile = { tcp, { 15000, 10000, 3600000 } };
+
+static void with_tcp(struct pair *pair)
+{
+    struct end *ends[] = { &pair->here, &pair->there };
+
+    for (size_t i = 0; i < 2; i++) {
+        ends[i]->node.settings.active = (struct hy_scheme_array){ tcp_list, 1 };
+        ends[i]->node.settings.profiles = &tcp_profile;
+        ends[i]->node.settings.profile_count = 1;
+    }
+}
+
+static void list_white(struct end *end, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char text[64];
+
+        (void)snprintf(text, sizeof text, "tcp://8.%u.%u.8:1000", i / 250 + 1, i % 250 + 1);
+        struct hypha_url *url = fake_url(text);
+        must(hy_hosts_move(end->node.net.hosts, url, HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+        hypha_url_unref(url);
+    }
+}
+
+/* spec: wire.md 5.5: (a) on outbound exactly, (b) on both ends, one addr for each getaddr */
+static void what_each_session_says_at_the_start(void **state)
+{
+    static const enum hypha_session sessions[] = { HYPHA_SESSION_OUTBOUND, HYPHA_SESSION_MANUAL,
+        HYPHA_SESSION_DIRECT };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct pair pair;
+        struct hypha_url *a, *b;
+
+        pair_init(&pair);
+        with_tcp(&pair);
+        announce(&pair.here, &a);
+        announce(&pair.there, &b);
+        pair_connect(&pair, sessions[i]);
+        assert_string_equal(pair.here.sent,
+            i == 0 ? "version verack ping addr getaddr pong addr "
+                   : "version verack ping getaddr pong addr ");
+        assert_string_equal(pair.there.sent, "version verack ping getaddr pong addr ");
+        assert_int_equal(pair.there.addrs, i == 0 ? 2 : 1);
+        pair_fini(&pair);
+        hypha_url_unref(a);
+        hypha_url_unref(b);
+    }
+}
+
+static void an_answer_is_stored(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    list_white(&pair.there, 20);
+    pair_connect(&pair, HYPHA_SESSION_OUTBOUND);
+    assert_int_equal(pair.here.addrs, 1);
+    assert_true(pair.here.inserted > 0 && pair.here.inserted <= 16);
+    assert_int_equal(
+        hy_hosts_count(pair.here.node.net.hosts, HYPHA_COLOUR_GREY), pair.here.inserted);
+    pair_fini(&pair);
+}
+
+/* An inbound channel of "there" whose peer is the test. */
+static void open_alone(struct pair *pair)
+{
+    pair_connect(pair, HYPHA_SESSION_OUTBOUND);
+    assert_int_equal(pair->there.ready, 1);
+    hy_sim_run_for(pair->sim, 10000);
+    fake_stream_clear(&pair->here.stream);
+    fake_stream_clear(&pair->there.stream);
+}
+
+static const char *const schemes[] = { "tcp" };
+static const struct hy_getaddr_out ask = { .max = 8, .transports = schemes, .count = 1 };
+
+/* network.md 10: the first is answered, then one per 5 s: yet each gets its addr */
+static void too_many_questions_learn_nothing(void **state)
+{
+    struct pair pair;
+    size_t entries;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    list_white(&pair.there, 20);
+    open_alone(&pair);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+        pair_turn(&pair);
+        assert_int_equal(addrs_written(&pair.there, &entries), i);
+        assert_int_equal(entries > 0, i == 1);
+    }
+    hy_sim_run_for(pair.sim, 5000);
+    assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+    pair_turn(&pair);
+    assert_int_equal(addrs_written(&pair.there, &entries), 4);
+    assert_true(entries > 0);
+    pair_fini(&pair);
+}
+
+static void an_empty_answer_does_not_count(void **state)
+{
+    struct pair pair;
+    size_t entries;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    open_alone(&pair);
+    assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+    pair_turn(&pair);
+    assert_int_equal(addrs_written(&pair.there, &entries), 1);
+    assert_int_equal(entries, 0);
+    list_white(&pair.there, 5);
+    assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+    pair_turn(&pair);
+    assert_int_equal(addrs_written(&pair.there, &entries), 2);
+    assert_int_equal(entries, 5);
+    pair_fini(&pair);
+}
+
+/* spec: network.md 7.6: an empty reply waits for probes under way, a second at most */
+static void an_empty_answer_may_wait(void **state)
+{
+    (void)state;
+    for (int released = 0; released < 2; released++) {
+        struct pair pair;
+        size_t entries;
+
+        pair_init(&pair);
+        with_tcp(&pair);
+        open_alone(&pair);
+        pair.there.hold = true;
+        assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+        assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+        hy_sim_run_for(pair.sim, 999);
+        assert_int_equal(addrs_written(&pair.there, &entries), 0);
+        list_white(&pair.there, 3);
+        if (released)
+            hy_address_release(&pair.there.core);
+        else
+            hy_sim_run_for(pair.sim, 1);
+        pair_turn(&pair);
+        assert_int_equal(addrs_written(&pair.there, &entries), 2); /* each one its own */
+        assert_null(LIST_FIRST(&pair.there.core.held));
+        hy_address_release(&pair.there.core);
+        pair_fini(&pair);
+    }
+}
+
+static void a_held_answer_goes_with_its_channel(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    open_alone(&pair);
+    pair.there.hold = true;
+    assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+    assert_non_null(LIST_FIRST(&pair.there.core.held));
+    hypha_channel_stop(pair.there.channel);
+    pair_turn(&pair);
+    assert_null(LIST_FIRST(&pair.there.core.held));
+    hy_sim_run_for(pair.sim, 2000);
+    pair_fini(&pair);
+}
+
+/* A full queue delays an answer, it doesn't lose it. */
+static void answers_are_owed_while_the_queue_is_full(void **state)
+{
+    struct pair pair;
+    size_t entries;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    open_alone(&pair);
+    pair.there.stream.room = 0;
+    pair.there.node.settings.max_send_queue_bytes = 20;
+    for (int i = 0; i < 3; i++)
+        assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+    pair_turn(&pair);
+    fake_stream_allow(&pair.there.stream, SIZE_MAX);
+    pair_settle(&pair);
+    fake_stream_clear(&pair.there.stream);
+    /* all three, though not in one go */
+    assert_int_equal(pair.here.addrs, 1 + 3);
+    (void)entries;
+    pair_fini(&pair);
+}
+
+/* spec: network.md 10: 0.1 address/s, burst 1000, plus what our getaddr asked */
+static void unasked_addresses_are_limited(void **state)
+{
+    struct pair pair;
+    struct hypha_url *urls[400];
+    struct hy_addr_entry entries[400];
+    struct hy_addr_out addr = { entries, 400 };
+    static const char *const cut[] = { "", "", "", " 88 of 400 ", " 399 of 400 " };
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    open_alone(&pair); /* its own getaddr was answered by an empty addr: 510 are open */
+    for (unsigned round = 0; round < 5; round++) {
+        for (unsigned i = 0; i < 400; i++) {
+            char text[64];
+
+            (void)snprintf(text, sizeof text, "tcp://9.%u.%u.%u:1000", round + 1, i / 20, i % 20);
+            urls[i] = fake_url(text);
+            entries[i] = (struct hy_addr_entry){ urls[i], hy_wall_s(pair.there.node.loop) };
+        }
+        pair.there.node.log.last[0] = '\0';
+        assert_true(end_feed(&pair.there, HY_MESSAGE_ADDR, &addr));
+        if (*cut[round] == '\0')
+            assert_string_equal(pair.there.node.log.last, "");
+        else
+            assert_non_null(strstr(pair.there.node.log.last, cut[round]));
+        hy_sim_run_for(pair.sim, 10000);
+        for (unsigned i = 0; i < 400; i++)
+            hypha_url_unref(urls[i]);
+    }
+    pair_fini(&pair);
+}
+
+static void without_memory(void **state)
+{
+    struct hypha_url *to = fake_url("tcp://6.6.6.6:9000"), *from = fake_url("tcp://5.5.5.5:5");
+    bool done = false;
+
+    (void)state;
+    for (size_t n = 0; !done; n++) {
+        struct pair pair;
+
+        pair_init(&pair);
+        with_tcp(&pair);
+        list_white(&pair.there, 5);
+        hy_alloc_fail_after(n);
+        if (end_open(&pair.here, HYPHA_SESSION_OUTBOUND, to) == HYPHA_OK &&
+            end_open(&pair.there, HYPHA_SESSION_INBOUND, from) == HYPHA_OK)
+            pair_settle(&pair);
+        hy_alloc_fail_after(SIZE_MAX);
+        done = pair.here.inserted == 5;
+        assert_int_equal(hy_hosts_count(pair.here.node.net.hosts, HYPHA_COLOUR_BLACK), 0);
+        assert_int_equal(hy_hosts_count(pair.there.node.net.hosts, HYPHA_COLOUR_BLACK), 0);
+        pair_fini(&pair);
+        assert_true(n < 5000);
+    }
+    hypha_url_unref(to);
+    hypha_url_unref(from);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_each_session_says_at_the_start),
+        cmocka_unit_test(an_answer_is_stored),
+        cmocka_unit_test(too_many_questions_learn_nothing),
+        cmocka_unit_test(an_empty_answer_does_not_count),
+        cmocka_unit_test(an_empty_answer_may_wait),
+        cmocka_unit_test(a_held_answer_goes_with_its_channel),
+        cmocka_unit_test(answers_are_owed_while_the_queue_is_full),
+        cmocka_unit_test(unasked_addresses_are_limited),
+        cmocka_unit_test(without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
