@@ -56,8 +56,8 @@ enum hypha_number_key {
 enum hypha_flag_key {
     HYPHA_KEY_LOCALNET,
     HYPHA_KEY_DISABLE_GREYS,
-    HYPHA_KEY_RELAXED_BANS,     /**< ban_policy = "relaxed" */
-    HYPHA_KEY_PROBE_ANNOUNCED,  /**< seed: check announced addresses at once (network.md 7.6) */
+    HYPHA_KEY_RELAXED_BANS,    /**< ban_policy = "relaxed" */
+    HYPHA_KEY_PROBE_ANNOUNCED, /**< seed: check announced addresses at once (network.md 7.6) */
     HYPHA_KEYS_FLAG,
 };
 
@@ -94,8 +94,8 @@ HYPHA_API HYPHA_CHECKED enum hypha_err hypha_settings_set_text(
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_settings_set_magic(
     struct hypha_settings *settings, const uint8_t magic[4]);
 /** A profile's (or, with NULL, the fallback's) time in milliseconds, above 0. */
-HYPHA_API HYPHA_CHECKED enum hypha_err hypha_settings_set_timeout(struct hypha_settings *settings,
-    const char *profile, enum hypha_timeout_key key, int64_t ms);
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_settings_set_timeout(
+    struct hypha_settings *settings, const char *profile, enum hypha_timeout_key key, int64_t ms);
 /** The profile exists, even if it sets nothing. */
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_settings_add_profile(
     struct hypha_settings *settings, const char *profile);

@@ -14,8 +14,7 @@ struct hy_acceptor_events {
     /* Bound, or why not; once. */
     void (*on_listening)(struct hy_acceptor *acceptor, enum hypha_err err, void *user);
     /* A transport is up: a new inbound channel, not started, one reference, the callee's. */
-    void (*on_channel)(
-        struct hy_acceptor *acceptor, struct hypha_channel *channel, void *user);
+    void (*on_channel)(struct hy_acceptor *acceptor, struct hypha_channel *channel, void *user);
     /* The listener is gone by itself. */
     void (*on_end)(struct hy_acceptor *acceptor, enum hypha_err why, void *user);
 };

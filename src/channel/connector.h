@@ -14,7 +14,8 @@
 #include "channel/channel.h"
 
 /* channel: a new one, not started, one reference, the callee's; NULL with an error.
- * why_text: for people, names endpoints and error kinds, never credentials; valid during the call. */
+ * why_text: for people, names endpoints and error kinds, never credentials; valid during the call.
+ */
 typedef void (*hy_connected_cb)(
     void *user, enum hypha_err err, const char *why_text, struct hypha_channel *channel);
 
@@ -42,10 +43,10 @@ struct hy_connector {
 
 void hy_connector_init(struct hy_connector *connector, struct hy_net *net,
     enum hypha_session session, hy_connected_cb cb, void *user);
-/* The callback comes exactly once for each connect(), never from inside it: BANNED or CONNECT_FAILED,
- * UNSUPPORTED_TRANSPORT, CONNECTOR_STOPPED, NOMEM, FILES (this machine's want, not the host's fault),
- * or a channel. timeout_ms 0: the endpoint
- * scheme's. Calling it while DIALING is a bug. */
+/* The callback comes exactly once for each connect(), never from inside it: BANNED or
+ * CONNECT_FAILED, UNSUPPORTED_TRANSPORT, CONNECTOR_STOPPED, NOMEM, FILES (this machine's want, not
+ * the host's fault), or a channel. timeout_ms 0: the endpoint scheme's. Calling it while DIALING is
+ * a bug. */
 void hy_connector_connect(
     struct hy_connector *connector, struct hypha_url *url, uint32_t timeout_ms);
 /* For ever; a dial under way ends with CONNECTOR_STOPPED by callback in this turn's end. */

@@ -57,7 +57,7 @@ struct hypha_p2p {
     struct hy_timer save;
     struct hy_defer finish;
     struct hy_wake interrupt;
-    char source_text[HY_SESSION_TEXT_BYTES];
+    char source_text[HY_SESSION_TEXT_BYTES + 8];
 };
 
 /* hypha_p2p_create() with other transports than tcp and tcp+tls, for simulated networks.

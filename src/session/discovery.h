@@ -34,7 +34,7 @@
 #define HY_DISCOVERY_REST_FIRST_MS 1000U
 /* Fruitless rounds of getaddr before the seeds are asked. */
 #define HY_DISCOVERY_MAX_FAILURES 2U
-#define HY_DISCOVERY_SEEDS 2U /* asked in one round */
+#define HY_DISCOVERY_SEEDS        2U /* asked in one round */
 
 enum hy_discovery_state {
     HY_DISCOVERY_STOPPED,
@@ -58,10 +58,10 @@ enum hy_discovery_event {
 
 enum hy_discovery_action {
     HY_DISCOVERY_DO_NOTHING,
-    HY_DISCOVERY_DO_WAIT, /* event "wait" */
-    HY_DISCOVERY_DO_ASK,  /* event "getaddr", and send it */
-    HY_DISCOVERY_DO_SEED, /* event "seed", and wake some */
-    HY_DISCOVERY_DO_REST, /* wake the sleeping slots */
+    HY_DISCOVERY_DO_WAIT,  /* event "wait" */
+    HY_DISCOVERY_DO_ASK,   /* event "getaddr", and send it */
+    HY_DISCOVERY_DO_SEED,  /* event "seed", and wake some */
+    HY_DISCOVERY_DO_REST,  /* wake the sleeping slots */
     HY_DISCOVERY_DO_REARM, /* only the timer changes */
 };
 
@@ -79,11 +79,11 @@ struct hy_discovery_facts {
 
 struct hy_discovery {
     enum hy_discovery_state state;
-    unsigned failures; /* fruitless getaddr rounds in a row: the events' "attempt" */
-    unsigned rounds;   /* since it last was idle: the pauses grow with it */
-    bool waited;       /* for dials under way, before asking the seeds */
-    uint32_t seed_pause_ms;   /* the next back-off of seeding */
-    uint64_t seeded_ms;       /* when they were asked last */
+    unsigned failures;      /* fruitless getaddr rounds in a row: the events' "attempt" */
+    unsigned rounds;        /* since it last was idle: the pauses grow with it */
+    bool waited;            /* for dials under way, before asking the seeds */
+    uint32_t seed_pause_ms; /* the next back-off of seeding */
+    uint64_t seeded_ms;     /* when they were asked last */
     uint64_t seed_not_before_ms;
     uint64_t due_ms; /* of the timer */
 };

@@ -28,8 +28,7 @@ struct hy_membership {
  * notification, then the protocols (hy_channel_run(); not in refine sessions).
  * Errors: NETWORK_STOPPED, NOMEM, HOST_BLOCKED; the channel is then stopped.
  * spec: network.md#5-channel */
-enum hypha_err hy_session_register(
-    struct hypha_channel *channel, struct hy_membership *membership);
+enum hypha_err hy_session_register(struct hypha_channel *channel, struct hy_membership *membership);
 /* Called in a channel's on_stopped: lists and state by session, "disconnected" if the last peer
  * left. A channel that was never registered is none of its business: nothing happens.
  * why CHANNEL_STOPPED or NETWORK_STOPPED: our own doing. */

@@ -15,8 +15,8 @@ typedef void (*hy_session_inbound_started_cb)(void *user, enum hypha_err err);
 enum hypha_err hy_session_inbound_create(
     struct hy_net *net, struct hy_session_inbound **ret_session);
 /* `on_started` comes once, never from inside this call, unless stopped before. */
-void hy_session_inbound_start(struct hy_session_inbound *session,
-    hy_session_inbound_started_cb on_started, void *user);
+void hy_session_inbound_start(
+    struct hy_session_inbound *session, hy_session_inbound_started_cb on_started, void *user);
 void hy_session_inbound_stop(
     struct hy_session_inbound *session, hy_session_stopped_cb on_stopped, void *user);
 void hy_session_inbound_destroy(struct hy_session_inbound *session);

@@ -18,16 +18,14 @@
 #include "session/session.h"
 
 /* Slots for settings->peers. Errors: NOMEM. */
-enum hypha_err hy_session_manual_create(
-    struct hy_net *net, struct hy_session_manual **ret_session);
+enum hypha_err hy_session_manual_create(struct hy_net *net, struct hy_session_manual **ret_session);
 void hy_session_manual_start(struct hy_session_manual *session);
 void hy_session_manual_stop(
     struct hy_session_manual *session, hy_session_stopped_cb on_stopped, void *user);
 void hy_session_manual_destroy(struct hy_session_manual *session);
 
 /* One more peer, while running. Errors: NETWORK_STOPPED, EXISTS, NOMEM. */
-enum hypha_err hy_session_manual_connect(
-    struct hy_session_manual *session, struct hypha_url *url);
+enum hypha_err hy_session_manual_connect(struct hy_session_manual *session, struct hypha_url *url);
 /* Stop and forget a peer. Errors: NOT_FOUND. */
 enum hypha_err hy_session_manual_disconnect(
     struct hy_session_manual *session, const struct hypha_url *url);

@@ -22,8 +22,8 @@ struct hy_outbound_hooks {
 };
 
 /* Errors: NOMEM. */
-enum hypha_err hy_session_outbound_create(struct hy_net *net,
-    const struct hy_outbound_hooks *hooks, struct hy_session_outbound **ret_session);
+enum hypha_err hy_session_outbound_create(struct hy_net *net, const struct hy_outbound_hooks *hooks,
+    struct hy_session_outbound **ret_session);
 void hy_session_outbound_start(struct hy_session_outbound *session);
 void hy_session_outbound_stop(
     struct hy_session_outbound *session, hy_session_stopped_cb on_stopped, void *user);

@@ -25,8 +25,7 @@ void hy_session_refine_destroy(struct hy_session_refine *session);
 
 /* Addresses came from this peer: probe those that it announced as its own. Does nothing without
  * the setting probe_announced. */
-void hy_session_refine_announced(
-    struct hy_session_refine *session, struct hypha_channel *channel);
+void hy_session_refine_announced(struct hy_session_refine *session, struct hypha_channel *channel);
 /* Probes of announced addresses that run or wait for their turn. */
 size_t hy_session_refine_announced_count(const struct hy_session_refine *session);
 

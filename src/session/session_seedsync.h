@@ -21,7 +21,8 @@
 /* A cause that stays is told again after this time. */
 #define HY_SEED_WARN_MS 60000U
 
-/* on_idle: the last running slot has ended; comes after each wake that began a run. Errors: NOMEM. */
+/* on_idle: the last running slot has ended; comes after each wake that began a run. Errors: NOMEM.
+ */
 enum hypha_err hy_session_seedsync_create(struct hy_net *net, void (*on_idle)(void *user),
     void *user, struct hy_session_seedsync **ret_session);
 /* Arm the slots; dials nothing. */

@@ -16,7 +16,7 @@ enum hy_slot_state {
 
 enum hy_slot_event {
     HY_SLOT_ON_START,
-    HY_SLOT_ON_HOST,    /* picked, now Connect */
+    HY_SLOT_ON_HOST, /* picked, now Connect */
     HY_SLOT_ON_NO_HOST,
     HY_SLOT_ON_WAKE,    /* the lists changed */
     HY_SLOT_ON_READY,   /* transport up; handshake done */

@@ -142,14 +142,14 @@ static enum hypha_err check_proxy(struct hypha_settings *settings, const char *n
     return err;
 }
 
-/* "" unsets. */
+/* "" unsets, but an app name may be empty: a seed's networks have none by default (apps.md 7.1). */
 static enum hypha_err take_text(struct hypha_settings *settings, enum hypha_text_key key,
     const char *value, char **ret_text, struct hypha_url **ret_proxy)
 {
     const char *name = text_names[key];
     enum hypha_err err = HYPHA_OK;
 
-    if (value[0] == '\0')
+    if (value[0] == '\0' && key != HYPHA_KEY_APP_NAME)
         return HYPHA_OK;
     switch (key) {
     case HYPHA_KEY_APP_NAME:

@@ -92,11 +92,12 @@ static inline enum hypha_err fake_app_on_message(struct hypha_channel *channel, 
     (void)state;
     app->messages++;
     app->bytes += body.len;
-    if (app->with_times)
+    if (!app->quiet && app->with_times)
         (void)snprintf(at, sizeof at, "@%llu",
             (unsigned long long)(hy_now_ms(hy_channel_net(channel)->loop) - app->epoch_ms));
-    (void)snprintf(line, sizeof line, "%s(%.*s)%s", type->command,
-        (int)(body.len < 16 ? body.len : 16), body.len > 0 ? (const char *)body.at : "", at);
+    if (!app->quiet)
+        (void)snprintf(line, sizeof line, "%s(%.*s)%s", type->command,
+            (int)(body.len < 16 ? body.len : 16), body.len > 0 ? (const char *)body.at : "", at);
     if (!app->quiet)
         fake_app_tell(app, line);
     if (app->on_message != NULL)

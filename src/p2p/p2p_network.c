@@ -1,0 +1,110 @@
+/* p2p_network.c - what an application does with a running node: talk, look, listen.
+ *
+ * A broadcast is encoded once and handed to each peer's queue within the call, so there is
+ * nothing that could pile up: the reference's limit of 64 broadcasts at a time has no object
+ * here. Each peer's own queue has a limit instead. spec: network.md#24-operations */
+#include "p2p/p2p.h"
+
+static bool is_peer(const struct hypha_channel *channel)
+{
+    uint32_t session = hypha_channel_session(channel);
+
+    return hy_channel_is_registered(channel) && (session & HYPHA_SESSIONS_DEFAULT) != 0;
+}
+
+enum hypha_err hypha_p2p_broadcast_to(struct hypha_p2p *p2p, const struct hypha_message_type *type,
+    const void *message, bool (*wanted)(struct hypha_channel *channel, void *user), void *user,
+    size_t *ret_sent)
+{
+    struct hypha_channel *channel = NULL;
+    struct hy_frame *frame = NULL;
+    size_t sent = 0;
+
+    if (p2p->net.stopping)
+        return HYPHA_ERR_NETWORK_STOPPED;
+    enum hypha_err err = hy_frame_create(&p2p->net, type, message, &frame);
+    if (err != HYPHA_OK)
+        return err;
+    while ((channel = hy_net_next_channel(&p2p->net, channel)) != NULL) {
+        if (!is_peer(channel) || (wanted != NULL && !wanted(channel, user)))
+            continue;
+        if (hy_channel_send_frame(channel, frame) == HYPHA_OK)
+            sent++;
+    }
+    hy_frame_unref(frame);
+    if (ret_sent != NULL)
+        *ret_sent = sent;
+    return HYPHA_OK;
+}
+
+enum hypha_err hypha_p2p_broadcast(struct hypha_p2p *p2p, const struct hypha_message_type *type,
+    const void *message, size_t *ret_sent)
+{
+    return hypha_p2p_broadcast_to(p2p, type, message, NULL, NULL, ret_sent);
+}
+
+struct hypha_loop *hypha_p2p_loop(const struct hypha_p2p *p2p)
+{
+    return p2p->loop;
+}
+
+size_t hypha_p2p_peers_count(const struct hypha_p2p *p2p)
+{
+    return p2p->net.peers_count;
+}
+
+void hypha_p2p_each_channel(
+    struct hypha_p2p *p2p, void (*each)(struct hypha_channel *channel, void *user), void *user)
+{
+    struct hypha_channel *channel = NULL;
+
+    while ((channel = hy_net_next_channel(&p2p->net, channel)) != NULL) {
+        if (hy_channel_is_registered(channel))
+            each(channel, user);
+    }
+}
+
+struct hypha_channel *hypha_p2p_channel(struct hypha_p2p *p2p, uint32_t id)
+{
+    struct hypha_channel *channel = hy_net_channel(&p2p->net, id);
+
+    return channel != NULL && hy_channel_is_registered(channel) ? channel : NULL;
+}
+
+size_t hypha_p2p_slot_count(const struct hypha_p2p *p2p)
+{
+    return p2p->outbound != NULL ? hy_session_outbound_slot_count(p2p->outbound)
+                                 : p2p->settings->outbound_connections;
+}
+
+uint32_t hypha_p2p_slot_channel(const struct hypha_p2p *p2p, size_t slot)
+{
+    return p2p->outbound != NULL ? hy_session_outbound_slot_channel(p2p->outbound, slot) : 0;
+}
+
+const struct hypha_url *hypha_p2p_listen_addr(const struct hypha_p2p *p2p, size_t index)
+{
+    return p2p->inbound != NULL ? hy_session_inbound_addr(p2p->inbound, index) : NULL;
+}
+
+void hypha_p2p_each_host(const struct hypha_p2p *p2p, enum hypha_colour colour,
+    void (*each)(const struct hypha_url *url, uint64_t last_seen, void *user), void *user)
+{
+    hy_hosts_each(p2p->net.hosts, colour, each, user);
+}
+
+void hypha_p2p_seed(struct hypha_p2p *p2p)
+{
+    if (p2p->seedsync != NULL)
+        (void)hy_session_seedsync_wake(p2p->seedsync, SIZE_MAX);
+}
+
+enum hypha_err hypha_p2p_subscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)
+{
+    return hy_events_subscribe(&p2p->net.events, cb, user);
+}
+
+void hypha_p2p_unsubscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)
+{
+    hy_events_unsubscribe(&p2p->net.events, cb, user);
+}

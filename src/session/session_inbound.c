@@ -1,0 +1,411 @@
+/* session_inbound.c - bind all addresses or none; then take peers up to the limit.
+ *
+ *   state      event                    next
+ *   STOPPED    start                    BINDING    every listener, paused as soon as bound
+ *   BINDING    all bound                LISTENING  told; they accept from now on
+ *   BINDING    one failed               STOPPED    the others closed; told why
+ *   LISTENING  a listener is gone       LISTENING  bound again after a pause
+ *   any        stop                     STOPPING   listeners closed, channels stopped
+ *   STOPPING   last channel stopped     STOPPED    told
+ *
+ * spec: network.md#73-inbound, network.md#62-acceptor-one-per-listen-address */
+#include "session/session_inbound.h"
+#include "base/alloc.h"
+#include "channel/acceptor.h"
+
+#include <assert.h>
+
+#define TARGET          "net::session_inbound"
+#define REBIND_FIRST_MS 1000U
+#define REBIND_LAST_MS  60000U
+
+enum inbound_state { STOPPED, BINDING, LISTENING, STOPPING };
+
+struct inbound_listener {
+    struct hy_session_inbound *session;
+    struct hy_acceptor *acceptor;
+    struct hypha_url *url;   /* as configured */
+    struct hypha_url *bound; /* with the real port, NULL until then; stays across a rebind */
+    struct hy_timer rebind;
+    unsigned failures;
+};
+
+struct inbound_channel {
+    struct hy_session_inbound *session;
+    struct hypha_channel *channel; /* a reference */
+    struct hy_membership membership;
+    LIST_ENTRY(inbound_channel) entry;
+};
+
+struct hy_session_inbound {
+    struct hy_net *net;
+    enum inbound_state state;
+    struct inbound_listener *listeners;
+    size_t listener_count;
+    size_t binding; /* of them, not yet bound */
+    struct hy_pending_set *pending;
+    LIST_HEAD(, inbound_channel) channels;
+    size_t registered;
+    enum hypha_err err; /* of the start */
+    struct hy_defer started, stopped;
+    hy_session_inbound_started_cb on_started;
+    void *started_user;
+    hy_session_stopped_cb on_stopped;
+    void *stopped_user;
+};
+
+static bool is_full(const struct hy_session_inbound *session)
+{
+    return session->registered >= session->net->settings->inbound_connections;
+}
+
+/* Listeners accept while there is a place. */
+static void set_accepting(struct hy_session_inbound *session)
+{
+    bool accepting = session->state == LISTENING && !is_full(session);
+
+    for (size_t i = 0; i < session->listener_count; i++) {
+        struct hy_acceptor *acceptor = session->listeners[i].acceptor;
+
+        if (acceptor != NULL && accepting)
+            hy_acceptor_resume(acceptor);
+        else if (acceptor != NULL)
+            hy_acceptor_pause(acceptor);
+    }
+}
+
+/* ---- channels ---- */
+
+static void publish(struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err)
+{
+    struct hy_net *net = hy_channel_net(channel);
+
+    if (!hy_events_wanted(&net->events))
+        return;
+    struct hypha_event event = {
+        .type = type,
+        .time_ns = hy_wall_ns(net->loop),
+        .channel_id = hypha_channel_id(channel),
+        .session = HYPHA_SESSION_INBOUND,
+        .addr = hypha_channel_display_address(channel),
+        .err = err,
+    };
+    hy_events_publish(&net->events, &event);
+}
+
+/* The version exchange is done: pending no more, a peer if there is a place. */
+static void on_channel_ready(struct hypha_channel *channel, void *user)
+{
+    struct inbound_channel *inbound = user;
+    struct hy_session_inbound *session = inbound->session;
+    char text[HY_SESSION_TEXT_BYTES];
+
+    hy_pending_done(session->pending, channel);
+    if (is_full(session)) {
+        hy_channel_stop_for(channel, HYPHA_ERR_FULL);
+        return;
+    }
+    if (hy_session_register(channel, &inbound->membership) != HYPHA_OK)
+        return;
+    session->registered++;
+    hy_log_info(&session->net->log, TARGET, "%s came in, peer %zu of at most %u",
+        hy_session_text(hypha_channel_display_address(channel), text), session->registered,
+        session->net->settings->inbound_connections);
+    set_accepting(session);
+}
+
+static void channel_forget(struct inbound_channel *inbound)
+{
+    struct hy_session_inbound *session = inbound->session;
+
+    LIST_REMOVE(inbound, entry);
+    hy_pending_done(session->pending, inbound->channel);
+    hypha_channel_unref(inbound->channel);
+    hy_free(inbound);
+    if (session->state == STOPPING && LIST_EMPTY(&session->channels))
+        hy_defer_start(&session->stopped);
+}
+
+static void on_channel_stopped(struct hypha_channel *channel, enum hypha_err why, void *user)
+{
+    struct inbound_channel *inbound = user;
+    struct hy_session_inbound *session = inbound->session;
+    char text[HY_SESSION_TEXT_BYTES];
+
+    if (inbound->membership.registered) {
+        session->registered--;
+        if (!hy_session_is_own_stop(why))
+            hy_log_info(&session->net->log, TARGET, "%s is gone: %s",
+                hy_session_text(hypha_channel_display_address(channel), text), hypha_err_text(why));
+    } else {
+        hy_log_debug(&session->net->log, TARGET, "%s did not become a peer: %s",
+            hy_session_text(hypha_channel_display_address(channel), text), hypha_err_text(why));
+    }
+    hy_session_unregister(channel, &inbound->membership, why);
+    publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, why);
+    channel_forget(inbound);
+    set_accepting(session);
+}
+
+static const struct hy_channel_owner channel_owner = {
+    .on_ready = on_channel_ready,
+    .on_stopped = on_channel_stopped,
+};
+
+static void on_channel(struct hy_acceptor *acceptor, struct hypha_channel *channel, void *user)
+{
+    struct inbound_listener *listener = user;
+    struct hy_session_inbound *session = listener->session;
+    struct inbound_channel *inbound = hy_alloc(sizeof(*inbound));
+
+    (void)acceptor;
+    if (inbound == NULL) {
+        hypha_channel_stop(channel);
+        hy_pending_done(session->pending, channel);
+        hypha_channel_unref(channel);
+        return;
+    }
+    inbound->session = session;
+    inbound->channel = channel;
+    LIST_INSERT_HEAD(&session->channels, inbound, entry);
+    publish(channel, HYPHA_EVENT_INBOUND_CONNECTED, HYPHA_OK);
+    enum hypha_err err = hy_channel_start(channel, &channel_owner, inbound);
+    if (err != HYPHA_OK) {
+        publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, err);
+        channel_forget(inbound);
+    }
+}
+
+/* ---- listeners ---- */
+
+static void listener_close(struct inbound_listener *listener)
+{
+    hy_timer_stop(&listener->rebind);
+    hy_acceptor_destroy(listener->acceptor);
+    listener->acceptor = NULL;
+    hypha_url_unref(listener->bound);
+    listener->bound = NULL;
+}
+
+static void close_listeners(struct hy_session_inbound *session)
+{
+    for (size_t i = 0; i < session->listener_count; i++)
+        listener_close(&session->listeners[i]);
+    hy_hosts_clear_listen_addrs(session->net->hosts);
+}
+
+/* Told at the end of this turn, when every caller on the stack is gone. */
+static void start_ended(struct hy_session_inbound *session, enum hypha_err err)
+{
+    session->err = err;
+    hy_defer_start(&session->started);
+}
+
+static void listener_retry(struct inbound_listener *listener, enum hypha_err why)
+{
+    struct hy_session_inbound *session = listener->session;
+    char text[HY_SESSION_TEXT_BYTES];
+    uint64_t pause_ms = hy_backoff_ms(++listener->failures, REBIND_FIRST_MS, REBIND_LAST_MS);
+
+    hy_log_error(&session->net->log, TARGET, "no longer listening on %s: %s; trying again",
+        hy_session_text(listener->url, text), hypha_err_text(why));
+    hy_timer_start(&listener->rebind, hy_random_jitter(session->net->loop, pause_ms, 20));
+}
+
+static void listener_bound(struct inbound_listener *listener)
+{
+    struct hy_session_inbound *session = listener->session;
+    struct hypha_url *url = hy_acceptor_url(listener->acceptor);
+    char text[HY_SESSION_TEXT_BYTES];
+
+    listener->failures = 0;
+    hypha_url_unref(listener->bound);
+    listener->bound = hypha_url_ref(url);
+    if (hy_hosts_add_listen_addr(session->net->hosts, url) != HYPHA_OK)
+        hy_log_warn(&session->net->log, TARGET, "out of memory for an own address");
+    hy_log_info(&session->net->log, TARGET, "listening on %s", hy_session_text(url, text));
+}
+
+static void on_listening(struct hy_acceptor *acceptor, enum hypha_err err, void *user)
+{
+    struct inbound_listener *listener = user;
+    struct hy_session_inbound *session = listener->session;
+    char text[HY_SESSION_TEXT_BYTES];
+
+    (void)acceptor;
+    if (session->state == LISTENING) { /* bound again */
+        if (err != HYPHA_OK)
+            listener_retry(listener, err);
+        else
+            listener_bound(listener);
+        return;
+    }
+    if (session->state != BINDING || session->err != HYPHA_OK)
+        return;
+    if (err != HYPHA_OK) {
+        hy_log_error(&session->net->log, TARGET, "cannot listen on %s: %s",
+            hy_session_text(listener->url, text), hypha_err_text(err));
+        start_ended(session, err);
+        return;
+    }
+    listener_bound(listener);
+    if (--session->binding == 0)
+        start_ended(session, HYPHA_OK);
+}
+
+static void on_listener_end(struct hy_acceptor *acceptor, enum hypha_err why, void *user)
+{
+    (void)acceptor;
+    listener_retry(user, why);
+}
+
+static const struct hy_acceptor_events acceptor_events = {
+    .on_listening = on_listening,
+    .on_channel = on_channel,
+    .on_end = on_listener_end,
+};
+
+static void on_rebind(void *user)
+{
+    struct inbound_listener *listener = user;
+    enum hypha_err err = hy_acceptor_start(listener->acceptor);
+
+    if (err != HYPHA_OK)
+        listener_retry(listener, err);
+}
+
+/* ---- the session ---- */
+
+static void on_start_ended(void *user)
+{
+    struct hy_session_inbound *session = user;
+
+    if (session->state != BINDING)
+        return;
+    if (session->err == HYPHA_OK) {
+        session->state = LISTENING;
+        set_accepting(session);
+    } else {
+        session->state = STOPPED;
+        close_listeners(session);
+    }
+    session->on_started(session->started_user, session->err);
+}
+
+static void on_stop_ended(void *user)
+{
+    struct hy_session_inbound *session = user;
+
+    session->state = STOPPED;
+    session->on_stopped(session->stopped_user);
+}
+
+enum hypha_err hy_session_inbound_create(
+    struct hy_net *net, struct hy_session_inbound **ret_session)
+{
+    const struct hy_url_array *urls = &net->settings->inbound;
+    struct hy_session_inbound *session = hy_alloc(sizeof(*session));
+    enum hypha_err err;
+
+    if (session == NULL)
+        return HYPHA_ERR_NOMEM;
+    session->net = net;
+    LIST_INIT(&session->channels);
+    hy_defer_init(&session->started, net->loop, on_start_ended, session);
+    hy_defer_init(&session->stopped, net->loop, on_stop_ended, session);
+    session->listeners = hy_alloc_array(urls->count, sizeof(*session->listeners));
+    err = session->listeners != NULL ? HYPHA_OK : HYPHA_ERR_NOMEM;
+    if (err == HYPHA_OK)
+        err = hy_pending_set_create(net, &session->pending);
+    for (size_t i = 0; err == HYPHA_OK && i < urls->count; i++) {
+        struct inbound_listener *listener = &session->listeners[i];
+
+        listener->session = session;
+        listener->url = urls->urls[i];
+        hy_timer_init(&listener->rebind, net->loop, on_rebind, listener);
+        session->listener_count++;
+    }
+    if (err != HYPHA_OK) {
+        hy_session_inbound_destroy(session);
+        return err;
+    }
+    *ret_session = session;
+    return HYPHA_OK;
+}
+
+static enum hypha_err listener_start(struct inbound_listener *listener)
+{
+    struct hy_session_inbound *session = listener->session;
+    enum hypha_err err = hy_acceptor_create(session->net, session->pending, listener->url,
+        &acceptor_events, listener, &listener->acceptor);
+
+    if (err != HYPHA_OK)
+        return err;
+    hy_acceptor_pause(listener->acceptor); /* until all are bound */
+    return hy_acceptor_start(listener->acceptor);
+}
+
+void hy_session_inbound_start(
+    struct hy_session_inbound *session, hy_session_inbound_started_cb on_started, void *user)
+{
+    enum hypha_err err = HYPHA_OK;
+
+    assert(session->state == STOPPED);
+    session->state = BINDING;
+    session->err = HYPHA_OK;
+    session->on_started = on_started;
+    session->started_user = user;
+    session->binding = session->listener_count;
+    if (session->listener_count == 0)
+        hy_log_info(
+            &session->net->log, TARGET, "Not configured for accepting incoming connections.");
+    for (size_t i = 0; err == HYPHA_OK && i < session->listener_count; i++)
+        err = listener_start(&session->listeners[i]);
+    if (err != HYPHA_OK || session->listener_count == 0)
+        start_ended(session, err);
+}
+
+void hy_session_inbound_stop(
+    struct hy_session_inbound *session, hy_session_stopped_cb on_stopped, void *user)
+{
+    struct inbound_channel *inbound;
+
+    session->state = STOPPING;
+    session->on_stopped = on_stopped;
+    session->stopped_user = user;
+    hy_defer_stop(&session->started);
+    close_listeners(session);
+    LIST_FOREACH (inbound, &session->channels, entry)
+        hypha_channel_stop(inbound->channel);
+    if (LIST_EMPTY(&session->channels))
+        hy_defer_start(&session->stopped);
+}
+
+void hy_session_inbound_destroy(struct hy_session_inbound *session)
+{
+    if (session == NULL)
+        return;
+    assert(LIST_EMPTY(&session->channels));
+    hy_defer_stop(&session->started);
+    hy_defer_stop(&session->stopped);
+    for (size_t i = 0; i < session->listener_count; i++)
+        listener_close(&session->listeners[i]);
+    hy_pending_set_destroy(session->pending);
+    hy_free(session->listeners);
+    hy_free(session);
+}
+
+struct hypha_url *hy_session_inbound_addr(const struct hy_session_inbound *session, size_t index)
+{
+    return index < session->listener_count ? session->listeners[index].bound : NULL;
+}
+
+size_t hy_session_inbound_count(const struct hy_session_inbound *session)
+{
+    return session->registered;
+}
+
+size_t hy_session_inbound_pending(const struct hy_session_inbound *session)
+{
+    return hy_pending_count(session->pending);
+}
