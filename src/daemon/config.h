@@ -42,8 +42,8 @@ struct hy_config_key {
     const char *name;
     bool (*apply)(struct hy_config *config, const struct hy_toml_node *value, const char *path,
         const struct hy_config_key *key, void *target);
-    int arg;           /* for apply */
-    const char *flag;  /* for the command line: daemon/net_config.c */
+    int arg;          /* for apply */
+    const char *flag; /* for the command line: daemon/net_config.c */
 };
 
 /* Apply a table's keys in the order of the file. path: of the table, "" for the root.
@@ -52,8 +52,8 @@ bool hy_config_read_table(struct hy_config *config, const struct hy_toml_node *t
     const char *path, const struct hy_config_key *keys, size_t count, void *target);
 
 /* FILE:LINE:COLUMN: PATH: text */
-void hy_config_refuse(struct hy_config *config, const struct hy_toml_node *value,
-    const char *path, const char *format, ...) HYPHA_PRINTF(4, 5);
+void hy_config_refuse(struct hy_config *config, const struct hy_toml_node *value, const char *path,
+    const char *format, ...) HYPHA_PRINTF(4, 5);
 void hy_config_warn(struct hy_config *config, const struct hy_toml_node *value, const char *format,
     ...) HYPHA_PRINTF(3, 4);
 

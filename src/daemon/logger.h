@@ -44,8 +44,7 @@ enum hypha_err hy_logger_reopen(struct hy_logger *logger);
 void hy_logger_set_verbosity(struct hy_logger *logger, unsigned verbosity);
 
 /* A hypha_log_cb; user: the logger. */
-void hy_logger_write(
-    void *user, enum hypha_log_level level, const char *target, const char *text);
+void hy_logger_write(void *user, enum hypha_log_level level, const char *target, const char *text);
 /* The same as the struct that rooms take: the level is the lowest that may be heard. */
 struct hy_log hy_logger_log(struct hy_logger *logger);
 

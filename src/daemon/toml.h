@@ -25,7 +25,7 @@ enum hy_toml_kind {
 
 struct hy_toml_node {
     enum hy_toml_kind kind;
-    char *key; /* NULL in an array and at the root */
+    char *key;             /* NULL in an array and at the root */
     unsigned line, column; /* of the key, else of the value; from 1 */
     unsigned value_line, value_column;
     char *text; /* STRING: UTF-8 without zero bytes */

@@ -36,7 +36,7 @@ typedef void (*hy_rpc_reply_cb)(void *user, const struct hy_rpc_reply *reply);
  *  params      taken over: an array or object; NULL: []
  *  timeout_ms  0: HY_RPC_CLIENT_TIMEOUT_MS
  *  Errors: NOMEM. */
-enum hypha_err hy_rpc_client_call(struct hy_rpc_client *client, const char *method,
-    json_t *params, uint32_t timeout_ms, hy_rpc_reply_cb cb, void *user);
+enum hypha_err hy_rpc_client_call(struct hy_rpc_client *client, const char *method, json_t *params,
+    uint32_t timeout_ms, hy_rpc_reply_cb cb, void *user);
 
 #endif

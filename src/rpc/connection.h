@@ -30,8 +30,8 @@ struct hy_rpc_call {
     struct hy_rpc_id id;
     bool in_method;
     bool answered;
-    int code;        /* HY_RPC_OK: result */
-    char *message;   /* of an error; NULL: the code's own */
+    int code;      /* HY_RPC_OK: result */
+    char *message; /* of an error; NULL: the code's own */
     json_t *result;
     hy_rpc_cancel_cb on_cancel;
     void *user;

@@ -12,7 +12,7 @@
 enum hy_rpc_scheme { HY_RPC_TCP, HY_RPC_TLS, HY_RPC_UNIX };
 
 struct hy_rpc_endpoint {
-    struct hypha_url *url; /* as given, for people */
+    struct hypha_url *url;  /* as given, for people */
     struct hypha_url *dial; /* what the transport below TLS is told */
     enum hy_rpc_scheme scheme;
 };

@@ -59,8 +59,8 @@ bool hy_rpc_put_request(
 struct hy_rpc_reply {
     enum hypha_err err; /* not HYPHA_OK: no reply came, or MALFORMED: it is none */
     int64_t id;
-    json_t *result;     /* borrowed; NULL: an error object */
-    int code;           /* of the error object */
+    json_t *result; /* borrowed; NULL: an error object */
+    int code;       /* of the error object */
     const char *message;
     struct hypha_span line; /* as received */
 };
