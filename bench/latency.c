@@ -85,23 +85,23 @@ static noreturn void run_echo(struct bench_child *child, const char *transport)
     _exit(0);
 }
 
-static void hypha_round_trips(const char *transport, double *seconds, size_t count)
+/* Fills pinger->seconds. */
+static void hypha_round_trips(const char *transport, struct pinger *pinger)
 {
-    struct pinger pinger = { .seconds = seconds, .count = count };
     struct bench_child child;
     uint16_t port;
 
     if (bench_fork(&child))
         run_echo(&child, transport);
-    pinger.loop = bench_loop();
-    struct hypha_p2p *p2p = bench_serve(pinger.loop, transport, 8, &pinging, &pinger, &port);
+    pinger->loop = bench_loop();
+    struct hypha_p2p *p2p = bench_serve(pinger->loop, transport, 8, &pinging, pinger, &port);
 
     bench_tell(child.to, &port, sizeof port);
-    if (hypha_loop_run(pinger.loop) != HYPHA_OK || pinger.done < count)
+    if (hypha_loop_run(pinger->loop) != HYPHA_OK || pinger->done < pinger->count)
         bench_die("the echo was lost");
     bench_kill(&child);
-    bench_stop(pinger.loop, &p2p, 1);
-    hypha_loop_destroy(pinger.loop);
+    bench_stop(pinger->loop, &p2p, 1);
+    hypha_loop_destroy(pinger->loop);
 }
 
 static void bare_round_trips(double *seconds, size_t count)
@@ -156,7 +156,9 @@ void bench_latency(struct bench *bench)
     if (own == NULL || bare == NULL)
         bench_die("out of memory");
     for (size_t t = 0; t < 2; t++) {
-        hypha_round_trips(transports[t], own, count);
+        struct pinger pinger = { .seconds = own, .count = count };
+
+        hypha_round_trips(transports[t], &pinger);
         bare_round_trips(bare, count);
         qsort(own, count, sizeof *own, by_size);
         qsort(bare, count, sizeof *bare, by_size);

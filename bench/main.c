@@ -68,11 +68,11 @@ static void write_json(const struct bench *bench, const char *path)
         json_t *bare = row->bare > 0 ? json_real(row->bare) : json_null();
         json_t *ratio = row->bare > 0 ? json_real(row->value / row->bare) : json_null();
 
-        if (json_array_append_new(
-                rows, json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:b, s:s}", "name", row->name,
-                          "transport", row->transport, "unit", row->unit, "value", row->value,
-                          "bare", bare, "ratio", ratio, "less_is_better", (int)row->less_is_better,
-                          "target", row->target)) != 0)
+        if (json_array_append_new(rows,
+                json_pack("{s:s, s:s, s:s, s:f, s:o, s:o, s:b, s:s}", "name", row->name,
+                    "transport", row->transport, "unit", row->unit, "value", row->value, "bare",
+                    bare, "ratio", ratio, "less_is_better", (int)row->less_is_better, "target",
+                    row->target)) != 0)
             bench_die("out of memory");
     }
     json_t *all = json_pack("{s:o}", "results", rows);
@@ -91,6 +91,15 @@ static noreturn void usage(int status)
         (void)fprintf(status == 0 ? stdout : stderr, " %s", measurements[i].name);
     (void)fputs("\n", status == 0 ? stdout : stderr);
     exit(status);
+}
+
+static bool is_measurement(const char *name)
+{
+    for (size_t i = 0; i < MEASUREMENTS; i++)
+        if (strcmp(measurements[i].name, name) == 0)
+            return true;
+    (void)fprintf(stderr, "hypha-bench: there is no measurement \"%s\"\n", name);
+    return false;
 }
 
 static bool wanted(const char *name, char **names, int count)
@@ -120,6 +129,9 @@ int main(int argc, char **argv)
         else
             usage(option == 'h' ? 0 : 2);
     }
+    for (int i = optind; i < argc; i++)
+        if (!is_measurement(argv[i]))
+            usage(2);
     (void)signal(SIGPIPE, SIG_IGN);
     printf("%-31s %-8s %-13s %12s %12s %7s  %s\n", "what", "over", "unit", "hypha", "bare socket",
         "ratio", "target");

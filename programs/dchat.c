@@ -180,13 +180,13 @@ static int command_send(struct dchat_client *client, int argc, char **argv)
 {
     size_t len = 0;
 
-    if (argc == 0)
+    if (argc <= 0)
         return complain(EXIT_USAGE, "send: what? See dchat help");
     if (argc == 1 && strcmp(argv[0], "-") == 0)
         return send_lines(client);
     for (int i = 0; i < argc; i++)
         len += strlen(argv[i]) + 1;
-    char *text = calloc(1, len);
+    char *text = calloc(1, len + 1);
     if (text == NULL)
         return complain(EXIT_UNREACHABLE, "out of memory");
     len = 0;

@@ -26,11 +26,24 @@ static const struct hypha_message_type dchat_types[] = {
         .write = message_write },
 };
 
+/* A channel's state: not all that knock become peers, and only those who joined can leave. */
+struct dchat_member {
+    bool joined;
+};
+
+static enum hypha_err on_attach(struct hypha_channel *channel, void *app, void **ret_state)
+{
+    (void)channel;
+    (void)app;
+    *ret_state = calloc(1, sizeof(struct dchat_member));
+    return *ret_state != NULL ? HYPHA_OK : HYPHA_ERR_NOMEM;
+}
+
 static void on_start(struct hypha_channel *channel, void *app, void *state)
 {
     struct dchat *chat = app;
 
-    (void)state;
+    ((struct dchat_member *)state)->joined = true;
     chat->on_joined(channel, chat->user);
 }
 
@@ -49,8 +62,9 @@ static void on_stop(struct hypha_channel *channel, void *app, void *state, enum 
 {
     struct dchat *chat = app;
 
-    (void)state;
-    chat->on_left(channel, why, chat->user);
+    if (((struct dchat_member *)state)->joined)
+        chat->on_left(channel, why, chat->user);
+    free(state);
 }
 
 const struct hypha_protocol dchat_protocol = {
@@ -58,6 +72,7 @@ const struct hypha_protocol dchat_protocol = {
     .sessions = HYPHA_SESSIONS_DEFAULT,
     .messages = dchat_types,
     .message_count = 1,
+    .on_attach = on_attach,
     .on_start = on_start,
     .on_message = on_message,
     .on_stop = on_stop,

@@ -3,6 +3,8 @@
 
 #include "base/alloc.h"
 
+#include <assert.h>
+
 #define FIRST_ENTRIES 2
 
 void hy_meter_fini(struct hy_meter *meter)
@@ -59,6 +61,7 @@ enum hypha_err hy_meter_push(
             return HYPHA_ERR_NOMEM;
         join = true;
     }
+    assert(meter->ring != NULL); /* an entry to join, or room that grow() made */
     if (join)
         last->score += rule->score;
     else

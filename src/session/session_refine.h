@@ -15,8 +15,8 @@
 #define HY_ANNOUNCED_MAX    256 /* waiting for their turn; more are left to the interval */
 #define HY_WHITE_PROBE_MS   120000U
 
-/* on_probed: the last probe of an announced address has ended. Errors: NOMEM. */
-enum hypha_err hy_session_refine_create(struct hy_net *net, void (*on_probed)(void *user),
+/* probed_cb: the last probe of an announced address has ended. Errors: NOMEM. */
+enum hypha_err hy_session_refine_create(struct hy_net *net, void (*probed_cb)(void *user),
     void *user, struct hy_session_refine **ret_session);
 void hy_session_refine_start(struct hy_session_refine *session);
 void hy_session_refine_stop(

@@ -21,9 +21,9 @@
 /* A cause that stays is told again after this time. */
 #define HY_SEED_WARN_MS 60000U
 
-/* on_idle: the last running slot has ended; comes after each wake that began a run. Errors: NOMEM.
+/* idle_cb: the last running slot has ended; comes after each wake that began a run. Errors: NOMEM.
  */
-enum hypha_err hy_session_seedsync_create(struct hy_net *net, void (*on_idle)(void *user),
+enum hypha_err hy_session_seedsync_create(struct hy_net *net, void (*idle_cb)(void *user),
     void *user, struct hy_session_seedsync **ret_session);
 /* Arm the slots; dials nothing. */
 void hy_session_seedsync_start(struct hy_session_seedsync *session);

@@ -4,6 +4,7 @@
 #include "settings/store.h"
 #include "wire/message.h"
 
+#include <assert.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,7 @@ static enum hypha_err expand_path(
     err = home_folder(settings, name, &home);
     if (err != HYPHA_OK)
         return err;
+    assert(home != NULL);
     bytes = strlen(home) + strlen(value);
     path = hy_alloc(bytes + 1);
     if (path != NULL)

@@ -19,8 +19,6 @@
 #define LINE      "abcdefg hypha\n"
 #define REVERSED  "ahpyh gfedcba"
 
-extern char **environ;
-
 struct tool {
     struct world *world;
     pid_t pid;

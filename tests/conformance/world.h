@@ -82,7 +82,7 @@ bool world_within(struct world *world, condition is_met, void *user, uint64_t ms
 /* Turn the loop for so long. */
 void world_for(struct world *world, uint64_t ms);
 
-void door_open(struct door *door, struct world *world, const char *url);
+void door_open(struct door *door, struct world *world, const char *text);
 void door_open_url(struct door *door, struct world *world, const struct hypha_url *url);
 /* The same, and wait until it listens. */
 void door_listen(struct door *door, struct world *world);
