@@ -89,6 +89,7 @@ static enum taken take(
     if (part > 0) {
         if (!grow(framing, framing->held_len + part))
             return NOMEM;
+        assert(framing->held != NULL);
         memcpy(framing->held + framing->held_len, input->at, part);
         framing->held_len += part;
         input->at += part;
@@ -176,6 +177,7 @@ static enum hy_framing_event take_field(
 
     switch ((enum hy_framing_state)framing->state) {
     case HY_FRAMING_MAGIC:
+        assert(field.len == HY_MAGIC_BYTES && field.at != NULL);
         if (memcmp(field.at, framing->magic, HY_MAGIC_BYTES) != 0)
             return broken(item, HYPHA_ERR_MAGIC);
         enter(framing, HY_FRAMING_CLEN, 1);

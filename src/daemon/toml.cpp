@@ -7,7 +7,6 @@ extern "C" {
 }
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <new>
 #include <string_view>

@@ -99,7 +99,8 @@ static inline bool fake_stream_feed(struct fake_stream *fake, const void *bytes,
     uint8_t *copy = malloc(len > 0 ? len : 1);
     if (copy == NULL)
         abort();
-    memcpy(copy, bytes, len);
+    if (len > 0)
+        memcpy(copy, bytes, len);
     fake->base.events->on_read(&fake->base, (struct hypha_span){ copy, len }, fake->base.user);
     free(copy);
     return true;
