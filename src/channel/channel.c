@@ -134,6 +134,15 @@ static void channel_free(struct hypha_channel *channel)
     hy_free(channel);
 }
 
+/* Anybody may knock, and many at once: before the handshake ends nobody is given room for a longer
+ * message than may wait for that end. */
+static uint64_t strangers_cap(const struct hy_resolved_settings *settings)
+{
+    uint64_t queue = settings->max_recv_queue_bytes;
+
+    return queue < settings->max_unlimited_bytes ? queue : settings->max_unlimited_bytes;
+}
+
 enum hypha_err hy_channel_create(struct hy_net *net, enum hypha_session session,
     struct hy_stream *stream, struct hypha_url *connect_addr, struct hypha_url *resolve_addr,
     bool mixed, struct hypha_channel **ret_channel)
@@ -154,7 +163,7 @@ enum hypha_err hy_channel_create(struct hy_net *net, enum hypha_session session,
     channel->resolve_addr = hypha_url_ref(resolve_addr);
     channel->start_time_s = hy_wall_s(net->loop);
     TAILQ_INIT(&channel->subscribers);
-    hy_framing_init(&channel->framing, net->settings->magic, net->settings->max_unlimited_bytes);
+    hy_framing_init(&channel->framing, net->settings->magic, strangers_cap(net->settings));
     hy_outbox_init(&channel->outbox, net->pool);
     hy_timer_init(&channel->delay, net->loop, on_delay, channel);
     hy_timer_init(&channel->clock, net->loop, on_clock, channel);
@@ -265,6 +274,7 @@ void hy_channel_handshake_done(struct hypha_channel *channel)
     if (channel->state != HY_CHANNEL_HANDSHAKE)
         return;
     channel->state = HY_CHANNEL_READY;
+    channel->framing.cap = channel->net->settings->max_unlimited_bytes;
     hy_timer_stop(&channel->clock);
     /* A refine session stops at once now, and a stop drops what is queued: our verack must be on
      * its way, or the other side waits for it in vain (wire.md 5.3, B). */

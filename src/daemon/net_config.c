@@ -9,6 +9,16 @@
 
 /* ---- what a value becomes ---- */
 
+/* The setter's words begin with its name for the key ("inbound: ..."), which the file's full one
+ * ("net.inbound") ends with: once is enough. */
+static const char *without_key(const char *why, const char *path)
+{
+    const char *colon = strstr(why, ": ");
+    size_t key = colon != NULL ? (size_t)(colon - why) : 0, whole = strlen(path);
+
+    return key > 0 && key <= whole && strncmp(path + whole - key, why, key) == 0 ? colon + 2 : why;
+}
+
 /* The setter's own words go to the user. */
 static bool judge(struct hy_config *config, const struct hy_toml_node *value, const char *path,
     const struct hypha_settings *settings, enum hypha_err err)
@@ -17,7 +27,7 @@ static bool judge(struct hy_config *config, const struct hy_toml_node *value, co
         return true;
     const char *why = hypha_settings_why(settings);
     hy_config_refuse(config, value, path, "%s",
-        err == HYPHA_ERR_SETTINGS && why[0] != '\0' ? why : hypha_err_text(err));
+        err == HYPHA_ERR_SETTINGS && why[0] != '\0' ? without_key(why, path) : hypha_err_text(err));
     return false;
 }
 

@@ -149,7 +149,7 @@ struct hy_task;
 
 /* Run work(user) on a thread of the pool, then done(user) on the loop's thread, exactly once and
  * never from inside this call, unless cancelled. The simulated loop runs the work at once, on
- * its own thread. A lasting work holds one of few threads, which name lookups share.
+ * its own thread. A lasting work holds one of few threads.
  * Errors: NOMEM. */
 enum hypha_err hy_task_start(struct hypha_loop *loop, void (*work)(void *user),
     void (*done)(void *user), void *user, struct hy_task **ret_task);

@@ -254,7 +254,7 @@ static const struct hy_loop_ops uv_ops = {
     .task_cancel = hy_uv_task_cancel,
 };
 
-/* Close what is left, let libuv finish (a lookup or a task that is under way is waited for). */
+/* Close what is left, let libuv finish (a task that is under way is waited for). */
 static void destroy(struct hypha_loop *loop)
 {
     struct hy_uv_loop *real = hy_uv_loop_of(loop);

@@ -1,23 +1,40 @@
-/* loop/resolve_uv.c - names to addresses on the real loop: getaddrinfo() on libuv's threads.
+/* loop/resolve_uv.c - names to addresses on the real loop: getaddrinfo() on a thread of its own.
  *
- * A literal is answered at the end of the turn, without a thread. A cancelled lookup is cut off
- * from its owner at once; its memory goes when libuv is done with it. */
+ * Not on libuv's threads: a name server that is silent holds a lookup for half a minute, two of
+ * those would hold all others, and libuv does not end before they do. A cancelled lookup is cut
+ * off at once and its thread left to itself; it takes what they share with it.
+ * A literal is answered at the end of the turn, without a thread. */
 #include "loop/loop_uv.h"
 
 #include "base/alloc.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <string.h>
+
+#define MAX_THREADS 64 /* in the process, abandoned ones too */
+
+static atomic_uint threads;
+
+/* Shared with the thread. Freed by it if there is no owner when it is done, else by the loop. */
+struct lookup {
+    pthread_mutex_t lock;
+    struct hy_uv_resolve *owner; /* NULL: cancelled */
+    bool done;
+    int status; /* of getaddrinfo() */
+    struct addrinfo *infos;
+    char host[];
+};
 
 struct hy_uv_resolve {
     struct hy_resolve base;
-    uv_getaddrinfo_t uv;
+    uv_async_t async;       /* the thread is done */
+    struct lookup *lookup;  /* NULL: answered without a thread */
     struct hy_defer answer; /* what is known at once */
     struct hy_endpoint literal;
     enum hypha_err err;
-    bool on_thread;
-    hy_resolve_cb cb; /* NULL: cancelled */
+    hy_resolve_cb cb;
     void *user;
     uint16_t port;
     LIST_ENTRY(hy_uv_resolve) entry;
@@ -57,6 +74,85 @@ static size_t add_endpoint(
     return count + 1;
 }
 
+/* ---- the thread ---- */
+
+static void lookup_free(struct lookup *lookup)
+{
+    if (lookup->infos != NULL)
+        freeaddrinfo(lookup->infos);
+    (void)pthread_mutex_destroy(&lookup->lock);
+    hy_free(lookup);
+}
+
+static void *look_up(void *arg)
+{
+    static const struct addrinfo hints = {
+        .ai_flags = AI_ADDRCONFIG,
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+    };
+    struct lookup *lookup = arg;
+    struct addrinfo *infos = NULL;
+    int status = getaddrinfo(lookup->host, NULL, &hints, &infos);
+
+    (void)pthread_mutex_lock(&lookup->lock);
+    bool abandoned = lookup->owner == NULL;
+    lookup->status = status;
+    lookup->infos = status == 0 ? infos : NULL;
+    lookup->done = true;
+    if (!abandoned)
+        (void)uv_async_send(&lookup->owner->async);
+    (void)pthread_mutex_unlock(&lookup->lock);
+    if (abandoned)
+        lookup_free(lookup);
+    atomic_fetch_sub(&threads, 1);
+    return NULL;
+}
+
+static bool start_thread(struct lookup *lookup)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+
+    if (atomic_fetch_add(&threads, 1) < MAX_THREADS && pthread_attr_init(&attributes) == 0) {
+        (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        int status = pthread_create(&thread, &attributes, look_up, lookup);
+        (void)pthread_attr_destroy(&attributes);
+        if (status == 0)
+            return true;
+    }
+    atomic_fetch_sub(&threads, 1);
+    return false;
+}
+
+/* The loop lets go of it; the thread may be at work. */
+static void lookup_abandon(struct lookup *lookup)
+{
+    (void)pthread_mutex_lock(&lookup->lock);
+    bool done = lookup->done;
+    lookup->owner = NULL;
+    (void)pthread_mutex_unlock(&lookup->lock);
+    if (done)
+        lookup_free(lookup);
+}
+
+/* ---- the loop's side ---- */
+
+static void on_async_closed(uv_handle_t *handle)
+{
+    hy_free(handle->data);
+}
+
+static void resolve_free(struct hy_uv_resolve *self)
+{
+    if (self->lookup == NULL) {
+        hy_free(self);
+        return;
+    }
+    lookup_abandon(self->lookup);
+    uv_close((uv_handle_t *)&self->async, on_async_closed);
+}
+
 /* Tell the owner and forget the lookup. */
 static void finish(struct hy_uv_resolve *self, enum hypha_err err,
     const struct hy_endpoint *endpoints, size_t count)
@@ -64,13 +160,10 @@ static void finish(struct hy_uv_resolve *self, enum hypha_err err,
     hy_resolve_cb cb = self->cb;
     void *user = self->user;
 
-    if (cb != NULL) {
-        LIST_REMOVE(self, entry);
-        hy_uv_loop_of(self->base.loop)->live--;
-    }
-    hy_free(self);
-    if (cb != NULL)
-        cb(user, err, endpoints, count);
+    LIST_REMOVE(self, entry);
+    hy_uv_loop_of(self->base.loop)->live--;
+    resolve_free(self);
+    cb(user, err, endpoints, count);
 }
 
 static void on_answer(void *user)
@@ -81,26 +174,55 @@ static void on_answer(void *user)
     finish(self, self->err, &literal, self->err == HYPHA_OK ? 1 : 0);
 }
 
-static void on_resolved(uv_getaddrinfo_t *uv, int status, struct addrinfo *infos)
+static void on_done(uv_async_t *async)
 {
-    struct hy_uv_resolve *self = uv->data;
+    struct hy_uv_resolve *self = async->data;
+    struct lookup *lookup = self->lookup;
     struct hy_endpoint endpoints[HY_RESOLVE_MAX_ENDPOINTS];
     struct hy_endpoint endpoint;
     size_t count = 0;
 
     hy_uv_enter(hy_uv_loop_of(self->base.loop));
-    for (const struct addrinfo *info = infos;
-         status == 0 && info != NULL && count < HY_RESOLVE_MAX_ENDPOINTS; info = info->ai_next) {
+    (void)pthread_mutex_lock(&lookup->lock);
+    const struct addrinfo *info = lookup->infos;
+    int status = lookup->status;
+    (void)pthread_mutex_unlock(&lookup->lock);
+    for (; info != NULL && count < HY_RESOLVE_MAX_ENDPOINTS; info = info->ai_next) {
         if (endpoint_of(info, self->port, &endpoint))
             count = add_endpoint(endpoints, count, &endpoint);
     }
-    uv_freeaddrinfo(infos);
-    if (status == UV_ENOMEM || status == UV_EAI_MEMORY)
+    if (status == EAI_MEMORY)
         finish(self, HYPHA_ERR_NOMEM, NULL, 0);
     else if (count == 0)
         finish(self, HYPHA_ERR_RESOLVE, NULL, 0);
     else
         finish(self, HYPHA_OK, endpoints, count);
+}
+
+/* Errors: NOMEM; the answer is to be given without a thread then. */
+static enum hypha_err lookup_start(struct hy_uv_resolve *self, const char *host)
+{
+    size_t len = strlen(host);
+    struct lookup *lookup = hy_alloc(sizeof *lookup + len + 1);
+
+    if (lookup == NULL)
+        return HYPHA_ERR_NOMEM;
+    (void)pthread_mutex_init(&lookup->lock, NULL);
+    memcpy(lookup->host, host, len + 1);
+    lookup->owner = self;
+    self->async.data = self;
+    if (uv_async_init(&hy_uv_loop_of(self->base.loop)->uv, &self->async, on_done) != 0) {
+        lookup_free(lookup);
+        return HYPHA_ERR_NOMEM;
+    }
+    self->lookup = lookup;
+    if (!start_thread(lookup)) {
+        /* Our lack, not the name's: told as such at the turn's end. */
+        lookup->done = true;
+        self->err = HYPHA_ERR_NOMEM;
+        hy_defer_start(&self->answer);
+    }
+    return HYPHA_OK;
 }
 
 enum hypha_err hy_uv_resolve_start(struct hypha_loop *loop, const char *host, uint16_t port,
@@ -116,25 +238,12 @@ enum hypha_err hy_uv_resolve_start(struct hypha_loop *loop, const char *host, ui
     self->user = user;
     self->port = port;
     hy_defer_init(&self->answer, loop, on_answer, self);
-
-    if (!hy_endpoint_of_literal(host, port, &self->literal)) {
-        const struct addrinfo hints = {
-            .ai_flags = AI_ADDRCONFIG,
-            .ai_family = AF_UNSPEC,
-            .ai_socktype = SOCK_STREAM,
-        };
-
-        self->uv.data = self;
-        int status = uv_getaddrinfo(&real->uv, &self->uv, on_resolved, host, NULL, &hints);
-        if (status == UV_ENOMEM) {
-            hy_free(self);
-            return HYPHA_ERR_NOMEM;
-        }
-        self->on_thread = status == 0;
-        self->err = HYPHA_ERR_RESOLVE; /* no name at all: too long, not IDNA */
-    }
-    if (!self->on_thread)
+    if (hy_endpoint_of_literal(host, port, &self->literal)) {
         hy_defer_start(&self->answer);
+    } else if (lookup_start(self, host) != HYPHA_OK) {
+        hy_free(self);
+        return HYPHA_ERR_NOMEM;
+    }
     LIST_INSERT_HEAD(&real->resolves, self, entry);
     real->live++;
     *ret_resolve = &self->base;
@@ -147,12 +256,8 @@ void hy_uv_resolve_cancel(struct hy_resolve *resolve)
 
     LIST_REMOVE(self, entry);
     hy_uv_loop_of(resolve->loop)->live--;
-    self->cb = NULL;
     hy_defer_stop(&self->answer);
-    if (self->on_thread)
-        (void)uv_cancel((uv_req_t *)&self->uv); /* refused once it runs: it ends by itself */
-    else
-        hy_free(self);
+    resolve_free(self);
 }
 
 void hy_uv_resolves_close(struct hy_uv_loop *real)
