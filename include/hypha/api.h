@@ -3,8 +3,8 @@
 #define HYPHA_API_H
 
 #if defined(__GNUC__)
-#define HYPHA_API __attribute__((visibility("default")))
-#define HYPHA_CHECKED __attribute__((warn_unused_result))
+#define HYPHA_API               __attribute__((visibility("default")))
+#define HYPHA_CHECKED           __attribute__((warn_unused_result))
 #define HYPHA_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define HYPHA_API
@@ -14,7 +14,7 @@
 
 #ifdef __cplusplus
 #define HYPHA_BEGIN_DECLS extern "C" {
-#define HYPHA_END_DECLS }
+#define HYPHA_END_DECLS   }
 #else
 #define HYPHA_BEGIN_DECLS
 #define HYPHA_END_DECLS

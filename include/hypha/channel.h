@@ -31,7 +31,7 @@ enum hypha_session {
     HYPHA_SESSION_DIRECT = 0x20,
 };
 #define HYPHA_SESSIONS_DEFAULT 0x27U /**< all but seed and refine */
-#define HYPHA_SESSIONS_ALL 0x3fU
+#define HYPHA_SESSIONS_ALL     0x3fU
 
 /** "inbound", "outbound", ...; static. */
 HYPHA_API const char *hypha_session_name(enum hypha_session session);
@@ -42,7 +42,8 @@ HYPHA_API enum hypha_session hypha_channel_session(const struct hypha_channel *c
 /** The address that lists, bans and timeouts go by; valid as long as the channel. */
 HYPHA_API const struct hypha_url *hypha_channel_address(const struct hypha_channel *channel);
 /** The address to show: the endpoint dialled, else the one seen. */
-HYPHA_API const struct hypha_url *hypha_channel_display_address(const struct hypha_channel *channel);
+HYPHA_API const struct hypha_url *hypha_channel_display_address(
+    const struct hypha_channel *channel);
 /** UNIX seconds. */
 HYPHA_API uint64_t hypha_channel_start_time(const struct hypha_channel *channel);
 HYPHA_API bool hypha_channel_is_stopped(const struct hypha_channel *channel);
@@ -51,8 +52,8 @@ HYPHA_API uint64_t hypha_channel_round_trip_us(const struct hypha_channel *chann
 /** What the peer said of itself, "" before its verack: app name and "major.minor.patch...". */
 HYPHA_API const char *hypha_channel_peer_app_name(const struct hypha_channel *channel);
 HYPHA_API const char *hypha_channel_peer_version(const struct hypha_channel *channel);
-/** How many external addresses the peer announced in its version, and each of them, valid as
- *  long as the channel; NULL past the end. */
+/** The external addresses that the peer announced in its version, the first 32 of them; NULL past
+ *  the last. Valid as long as the channel. */
 HYPHA_API const struct hypha_url *hypha_channel_peer_address(
     const struct hypha_channel *channel, size_t index);
 
@@ -71,7 +72,8 @@ HYPHA_API size_t hypha_channel_queued_bytes(const struct hypha_channel *channel)
 HYPHA_API void hypha_channel_pause(struct hypha_channel *channel);
 HYPHA_API void hypha_channel_resume(struct hypha_channel *channel);
 
-/** Stop. Every subscriber hears it exactly once, never from inside this call. Any number of times. */
+/** Stop. Every subscriber hears it exactly once, never from inside this call. Any number of times.
+ */
 HYPHA_API void hypha_channel_stop(struct hypha_channel *channel);
 /** Blacklist the peer by the node's rules, then stop. spec: network.md#47-block-and-ban */
 HYPHA_API void hypha_channel_ban(struct hypha_channel *channel);

@@ -31,7 +31,7 @@ enum hypha_event_type {
     HYPHA_EVENT_DIRECT_PEER_DISCOVERY,
     HYPHA_EVENT_CHANNEL_REGISTERED,   /**< any session, after its handshake */
     HYPHA_EVENT_CHANNEL_UNREGISTERED, /**< err: why */
-    HYPHA_EVENT_HOSTS_INSERTED,       /**< number: how many; channel_id: from whom, 0: file */
+    HYPHA_EVENT_HOSTS_INSERTED,       /**< number: how many became grey; channel_id: from whom */
     HYPHA_EVENT_BANNED,               /**< addr; err: why */
 };
 
@@ -42,7 +42,7 @@ struct hypha_event {
     uint32_t channel_id;
     enum hypha_session session;
     const struct hypha_url *addr;         /**< display address, or the one dialled */
-    const struct hypha_url *connect_addr; /**< direct sessions */
+    const struct hypha_url *connect_addr; /**< send, recv, direct sessions: the canonical one */
     const char *command;                  /**< send, recv */
     uint64_t bytes;                       /**< send, recv: of the payload */
     uint32_t slot;

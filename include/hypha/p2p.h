@@ -12,6 +12,7 @@
 #include <hypha/loop.h>
 #include <hypha/protocol.h>
 #include <hypha/settings.h>
+#include <hypha/url.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ struct hypha_p2p;
 /** Every inbound address is bound, every session runs; no peer is promised. */
 typedef void (*hypha_p2p_started_cb)(struct hypha_p2p *p2p, void *user);
 
-/** The last channel, timer and socket is gone: start again or destroy, even in here.
+/** The last channel, timer and socket is gone: start again or destroy, even in here (but not from
+ *  inside a loop of the node's own).
  *  `why`: HYPHA_OK after hypha_p2p_stop(), else what ended the node. */
 typedef void (*hypha_p2p_stopped_cb)(struct hypha_p2p *p2p, enum hypha_err why, void *user);
 
@@ -39,19 +41,21 @@ HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_create(
  *  protocol  borrowed, constant, outlives the node
  *  app       handed to its callbacks
  *  Errors: NOMEM; STATE once started; EXISTS if a command is already taken on one of its
- *  sessions; INVALID if the table is not usable. */
+ *  sessions; INVALID if the table is not usable; LIMIT: too many protocols or commands. */
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_register(
     struct hypha_p2p *p2p, const struct hypha_protocol *protocol, void *app);
 
 /** Start manual, inbound, outbound, then the other sessions; none waits for a peer.
  *  Error: nothing began, no callback comes. HYPHA_OK: `on_stopped` comes exactly once,
  *  `on_started` at most once, before it. A start that fails later is undone first.
- *  Errors: NOMEM, STATE unless stopped. Later: ADDR_IN_USE, ACCESS, RESOLVE, NOMEM. */
+ *  Errors: NOMEM, STATE unless stopped. Later: what kept a listener from being bound:
+ *  ADDR_IN_USE, ADDR_NOT_AVAILABLE, ACCESS, RESOLVE, UNSUPPORTED_TRANSPORT, NOMEM... */
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_start(struct hypha_p2p *p2p,
     hypha_p2p_started_cb on_started, hypha_p2p_stopped_cb on_stopped, void *user);
 
 /** Stop manual, inbound, outbound, the rest, then every channel; then tell `on_stopped`.
- *  In any state, any number of times; cancels a start. Cannot fail: allocates nothing. */
+ *  In any state, any number of times; cancels a start. Cannot fail; saves the hostlist first,
+ *  and logs it if that fails. */
 HYPHA_API void hypha_p2p_stop(struct hypha_p2p *p2p);
 
 /** hypha_p2p_stop() for any thread or a signal handler. */
@@ -84,8 +88,8 @@ HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_broadcast_to(struct hypha_p2p *
 HYPHA_API size_t hypha_p2p_peers_count(const struct hypha_p2p *p2p);
 
 /** Call `each` for every registered channel of any session; it may stop channels. */
-HYPHA_API void hypha_p2p_each_channel(struct hypha_p2p *p2p,
-    void (*each)(struct hypha_channel *channel, void *user), void *user);
+HYPHA_API void hypha_p2p_each_channel(
+    struct hypha_p2p *p2p, void (*each)(struct hypha_channel *channel, void *user), void *user);
 
 /** The registered channel of that id, borrowed; NULL if there is none. */
 HYPHA_API struct hypha_channel *hypha_p2p_channel(struct hypha_p2p *p2p, uint32_t id);
@@ -110,16 +114,26 @@ enum hypha_colour {
 HYPHA_API void hypha_p2p_each_host(const struct hypha_p2p *p2p, enum hypha_colour colour,
     void (*each)(const struct hypha_url *url, uint64_t last_seen, void *user), void *user);
 
+/** Keep a channel to one more peer as if it were configured: dialled at once, and again after a
+ *  pause whenever it is lost, until disconnected or the node stops. Does not wait.
+ *  Errors: NETWORK_STOPPED unless started; EXISTS; BAD_ADDRESS without host or port;
+ *  UNSUPPORTED_TRANSPORT: no active profile leads there; NOMEM. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_connect(
+    struct hypha_p2p *p2p, const struct hypha_url *url);
+/** Stop the channel to such a peer, or to a configured one, and forget it until the next start.
+ *  Errors: NOT_FOUND; NOMEM. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_disconnect(
+    struct hypha_p2p *p2p, const struct hypha_url *url);
+
 /** Wake all seed slots; does not wait. */
 HYPHA_API void hypha_p2p_seed(struct hypha_p2p *p2p);
 
-/** Hear every event from now on, until unsubscribed or the node is destroyed. Survives stop and start.
- *  Errors: NOMEM. */
+/** Hear every event from now on, until unsubscribed or the node is destroyed. Survives stop and
+ * start. Errors: NOMEM. */
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_subscribe_events(
     struct hypha_p2p *p2p, hypha_event_cb cb, void *user);
 /** Also from inside the callback. */
-HYPHA_API void hypha_p2p_unsubscribe_events(
-    struct hypha_p2p *p2p, hypha_event_cb cb, void *user);
+HYPHA_API void hypha_p2p_unsubscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user);
 
 HYPHA_END_DECLS
 

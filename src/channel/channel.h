@@ -116,8 +116,8 @@ bool hy_channel_is_registered(const struct hypha_channel *channel);
 void hy_channel_set_registered(struct hypha_channel *channel, bool registered);
 void hy_channel_set_round_trip_us(struct hypha_channel *channel, uint64_t us);
 /* What the peer said in its version and verack: copied. Errors: NOMEM. */
-enum hypha_err hy_channel_set_peer(struct hypha_channel *channel, struct hypha_span app_name,
-    const struct hy_semver *version);
+enum hypha_err hy_channel_set_peer(
+    struct hypha_channel *channel, struct hypha_span app_name, const struct hy_semver *version);
 enum hypha_err hy_channel_add_peer_address(struct hypha_channel *channel, struct hypha_url *url);
 /* The state of an attached protocol; NULL if it isn't attached. */
 void *hy_channel_protocol_state(

@@ -35,7 +35,7 @@ struct hy_dispatch_session {
 struct hy_dispatch;
 
 #define HY_MAX_PROTOCOLS 64
-#define HY_MAX_COMMANDS 256
+#define HY_MAX_COMMANDS  256
 
 /* Is the table usable: named commands of 1 to 255 bytes of UTF-8, structs that fit, functions
  * present? Errors: INVALID. */
@@ -43,8 +43,8 @@ enum hypha_err hy_dispatch_check(const struct hypha_protocol *protocol);
 
 /* Refine sessions get only `early` protocols, whatever the masks say (wire.md 5.2).
  * Errors: NOMEM, EXISTS (two protocols of one session have the same command), LIMIT. */
-enum hypha_err hy_dispatch_create(const struct hy_registration *registrations, size_t count,
-    struct hy_dispatch **ret_dispatch);
+enum hypha_err hy_dispatch_create(
+    const struct hy_registration *registrations, size_t count, struct hy_dispatch **ret_dispatch);
 struct hy_dispatch *hy_dispatch_ref(struct hy_dispatch *dispatch);
 void hy_dispatch_unref(struct hy_dispatch *dispatch);
 const struct hy_dispatch_session *hy_dispatch_session(

@@ -29,7 +29,7 @@ struct hy_net {
     bool stopping;                   /* refuse new channels, registration, broadcasts */
     struct hy_channel_list channels; /* every started channel, also in its handshake */
     size_t channel_count;
-    size_t peers_count;         /* registered, but seed and refine */
+    size_t peers_count;          /* registered, but seed and refine */
     uint64_t last_connection_ms; /* monotonic; of the newest registration */
     struct hypha_channel *by_id; /* map; every channel from its creation until it stopped */
     struct hy_block_pool *pool;  /* buffers that only busy channels hold: outbox.h */

@@ -1,12 +1,13 @@
 /* p2p.c - a node's life.
  *
- *   state               event                   next
- *   STOPPED             start                   STARTING            hostlist, manual, inbound
- *   STARTING            every listener bound    RUNNING             seedsync, outbound, refine;
- * told STARTING            one could not be bound  STOPPING_MANUAL     why = that error STARTING,
- * RUNNING   stop                    STOPPING_MANUAL     hostlist saved first STOPPING_<session>  it
- * has stopped          the next one        manual, inbound, outbound, seedsync, refine, channels
- *   STOPPING_CHANNELS   the last one is gone    STOPPED             told
+ *   state              event                  next
+ *   STOPPED            start                  STARTING           hostlist, manual, inbound
+ *   STARTING           every listener bound   RUNNING            the other sessions; told
+ *   STARTING           one cannot be bound    STOPPING_MANUAL    why = that error
+ *   STARTING, RUNNING  stop                   STOPPING_MANUAL    hostlist saved first
+ *   STOPPING_<stage>   it has stopped         the next stage     manual, inbound, outbound,
+ *                                                                seedsync, refine, channels
+ *   STOPPING_CHANNELS  the last one is gone   STOPPED            told
  *
  * Sessions stop one after another, producers before the channels. The hostlist is saved before
  * any channel stops: a gold host is gold in the file. spec: network.md#22-start, #23-stop */
@@ -102,7 +103,7 @@ static void on_addrs(void *user, struct hypha_channel *channel, size_t inserted)
         hy_log_info(&net->log, TARGET, "learned %zu %s from %s", inserted,
             inserted == 1 ? "address" : "addresses",
             hy_session_text(hypha_channel_display_address(channel), text));
-    hy_session_refine_announced(p2p->refine, channel);
+    hy_session_refine_announced(p2p->refine, channel, inserted);
 }
 
 static void on_seeded(void *user, struct hypha_channel *channel, size_t inserted)

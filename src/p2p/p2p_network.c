@@ -93,6 +93,37 @@ void hypha_p2p_each_host(const struct hypha_p2p *p2p, enum hypha_colour colour,
     hy_hosts_each(p2p->net.hosts, colour, each, user);
 }
 
+enum hypha_err hypha_p2p_connect(struct hypha_p2p *p2p, const struct hypha_url *url)
+{
+    struct hypha_url *key = NULL;
+    bool direct;
+
+    if (p2p->manual == NULL || p2p->net.stopping)
+        return HYPHA_ERR_NETWORK_STOPPED;
+    if (hypha_url_host(url)[0] == '\0' || hypha_url_port(url) == 0)
+        return HYPHA_ERR_BAD_ADDRESS;
+    if (!hy_settings_is_routable(p2p->settings, url, &direct))
+        return HYPHA_ERR_UNSUPPORTED_TRANSPORT;
+    enum hypha_err err = hy_url_canonical(url, &key);
+    if (err == HYPHA_OK)
+        err = hy_session_manual_connect(p2p->manual, key);
+    hypha_url_unref(key);
+    return err;
+}
+
+enum hypha_err hypha_p2p_disconnect(struct hypha_p2p *p2p, const struct hypha_url *url)
+{
+    struct hypha_url *key = NULL;
+
+    if (p2p->manual == NULL)
+        return HYPHA_ERR_NOT_FOUND;
+    enum hypha_err err = hy_url_canonical(url, &key);
+    if (err == HYPHA_OK)
+        err = hy_session_manual_disconnect(p2p->manual, key);
+    hypha_url_unref(key);
+    return err;
+}
+
 void hypha_p2p_seed(struct hypha_p2p *p2p)
 {
     if (p2p->seedsync != NULL)

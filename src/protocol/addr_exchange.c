@@ -3,6 +3,8 @@
 
 #include "url/url.h"
 
+#define MAX_ASKED 255 /* network.md 3: getaddrs_max is capped */
+
 enum hypha_err hy_send_own_addrs(struct hypha_channel *channel)
 {
     struct hy_net *net = hy_channel_net(channel);
@@ -27,6 +29,10 @@ enum hypha_err hy_send_getaddr(struct hypha_channel *channel)
     const char *schemes[HY_MAX_SHAREABLE];
     struct hy_getaddr_out getaddr = { .max = settings->getaddrs_max, .transports = schemes };
 
+    /* Without slots none are wanted, unless a seed is asked: that is done for the lists. */
+    if (hypha_channel_session(channel) == HYPHA_SESSION_SEED && getaddr.max == 0 &&
+        !settings->getaddrs_max_set)
+        getaddr.max = MAX_ASKED;
     getaddr.count = hy_settings_shareable(settings, schemes);
     return hypha_channel_send(channel, &hy_core_messages[HY_MESSAGE_GETADDR], &getaddr);
 }

@@ -8,7 +8,8 @@
 #include "protocol/addr_exchange.h"
 
 #define HOLD_MS           1000
-#define REPLY_INTERVAL_MS 5000    /* between answers that tell something */
+#define REPLY_INTERVAL_MS 5000    /* between answers that tell something, in the long run */
+#define REPLY_EARLY_MS    1000    /* others' rounds have that pace too, by their own clocks */
 #define MAX_TRANSPORTS    64      /* bytes: a whole getaddr has 57 */
 #define BURST_MILLI       1000000 /* thousandths of an address */
 #define MILLI_PER_10_MS   1       /* 0.1 address per second */
@@ -21,9 +22,9 @@ struct hy_address_state {
 
     /* answering */
     uint32_t owed;
-    bool held;         /* in core->held, until probes end or the timer */
-    bool has_answered; /* with something */
-    uint64_t answered_ms;
+    bool held;             /* in core->held, until probes end or the timer */
+    bool has_answered;     /* with something */
+    uint64_t reply_due_ms; /* when the next such answer is due */
     uint32_t max;
     uint8_t transport_count, transport_len;
     uint8_t transports[MAX_TRANSPORTS];
@@ -119,7 +120,7 @@ static void find_answer(struct hy_address_state *state, struct hy_reply *ret_rep
         count++;
     ret_reply->count = 0;
     /* One that asks again so soon is answered, but learns nothing (network.md 10). */
-    if (state->has_answered && hy_now_ms(loop_of(state)) - state->answered_ms < REPLY_INTERVAL_MS)
+    if (state->has_answered && hy_now_ms(loop_of(state)) + REPLY_EARLY_MS < state->reply_due_ms)
         return;
     hy_hosts_reply(net->hosts, &request, state->channel, not_these, count, ret_reply);
 }
@@ -138,8 +139,12 @@ static enum hypha_err send_answer(struct hy_address_state *state, const struct h
         return err;
     state->owed--;
     if (reply->count > 0) {
+        uint64_t now = hy_now_ms(loop_of(state));
+
+        /* Counted from when it was due: who comes early each time gains nothing. */
+        state->reply_due_ms = (state->reply_due_ms > now ? state->reply_due_ms : now) +
+            REPLY_INTERVAL_MS;
         state->has_answered = true;
-        state->answered_ms = hy_now_ms(loop_of(state));
     }
     return HYPHA_OK;
 }

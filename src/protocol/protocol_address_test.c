@@ -138,6 +138,33 @@ static void too_many_questions_learn_nothing(void **state)
     pair_fini(&pair);
 }
 
+/* The other side's rounds come every 5 s by its own clock and over its own wires (wire.md 5.5):
+ * one that is a little early is no haste, and in the long run it is still one per 5 s. */
+static void a_round_may_be_a_little_early(void **state)
+{
+    static const struct {
+        uint64_t pause_ms;
+        bool learns;
+    } rounds[] = { { 0, true }, { 4900, true }, { 5000, true }, { 4800, true }, { 4500, true },
+        { 3900, false }, { 1000, true } };
+    struct pair pair;
+    size_t entries;
+
+    (void)state;
+    pair_init(&pair);
+    with_tcp(&pair);
+    list_white(&pair.there, 20);
+    open_alone(&pair);
+    for (unsigned i = 0; i < sizeof rounds / sizeof rounds[0]; i++) {
+        hy_sim_run_for(pair.sim, rounds[i].pause_ms);
+        assert_true(end_feed(&pair.there, HY_MESSAGE_GETADDR, &ask));
+        pair_turn(&pair);
+        assert_int_equal(addrs_written(&pair.there, &entries), i + 1);
+        assert_int_equal(entries > 0, rounds[i].learns);
+    }
+    pair_fini(&pair);
+}
+
 static void an_empty_answer_does_not_count(void **state)
 {
     struct pair pair;
@@ -297,6 +324,7 @@ int main(void)
         cmocka_unit_test(what_each_session_says_at_the_start),
         cmocka_unit_test(an_answer_is_stored),
         cmocka_unit_test(too_many_questions_learn_nothing),
+        cmocka_unit_test(a_round_may_be_a_little_early),
         cmocka_unit_test(an_empty_answer_does_not_count),
         cmocka_unit_test(an_empty_answer_may_wait),
         cmocka_unit_test(a_held_answer_goes_with_its_channel),

@@ -51,6 +51,55 @@ static void announces_itself(void **state)
     hypha_url_unref(own);
 }
 
+/* The maximum of the getaddr that is about to leave; false: none is. */
+static bool asks_for(struct end *end, uint32_t *ret_max)
+{
+    struct hypha_reader r = hypha_reader_of(hy_span(end->stream.out, end->stream.out_len));
+
+    while (r.rest.len > 0) {
+        (void)hypha_reader_take(&r, 4);
+        bool wanted = hy_span_is(hypha_reader_take_string(&r, 255), "getaddr");
+        struct hypha_reader body = hypha_reader_of(hypha_reader_take_bytes(&r, 65281));
+
+        *ret_max = hypha_reader_take_u32(&body);
+        if (wanted)
+            return true;
+    }
+    return false;
+}
+
+/* A node without slots asks its peers for 0 (wire.md 5.5); a seed that syncs with seeds (apps.md
+ * 7.1) would learn nothing so. */
+static void a_node_without_slots_asks_seeds_for_all(void **state)
+{
+    static const struct {
+        bool set;
+        uint32_t max, asked;
+    } cases[] = { { false, 0, 255 }, { false, 8, 8 }, { true, 0, 0 }, { true, 3, 3 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct pair pair;
+        uint32_t max = 0;
+        bool asked = false;
+
+        pair_init(&pair);
+        pair.here.node.settings.getaddrs_max = cases[i].max;
+        pair.here.node.settings.getaddrs_max_set = cases[i].set;
+        must(end_dial(&pair.here, HYPHA_SESSION_SEED, "tcp://6.6.6.6:9000"));
+        must(end_accept(&pair.there, "tcp://5.5.5.5:50000"));
+        for (int turn = 0; turn < 6 && !asked; turn++) {
+            pair_turn(&pair);
+            asked = asks_for(&pair.here, &max);
+            (void)fake_stream_carry(&pair.here.stream, &pair.there.stream);
+            (void)fake_stream_carry(&pair.there.stream, &pair.here.stream);
+        }
+        assert_true(asked);
+        assert_int_equal(max, cases[i].asked);
+        pair_fini(&pair);
+    }
+}
+
 /* spec: network.md 7.6: 30 s for the wait */
 static void waits_thirty_seconds(void **state)
 {
@@ -103,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_once_and_is_done),
         cmocka_unit_test(announces_itself),
+        cmocka_unit_test(a_node_without_slots_asks_seeds_for_all),
         cmocka_unit_test(waits_thirty_seconds),
         cmocka_unit_test(what_comes_later_is_ignored),
     };

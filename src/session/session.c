@@ -23,7 +23,8 @@ static bool is_peer(enum hypha_session session)
     return session != HYPHA_SESSION_SEED && session != HYPHA_SESSION_REFINE;
 }
 
-static void publish(struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err)
+void hy_session_publish(
+    struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err)
 {
     struct hy_net *net = hy_channel_net(channel);
 
@@ -75,7 +76,7 @@ enum hypha_err hy_session_register(struct hypha_channel *channel, struct hy_memb
     hy_channel_set_registered(channel, true);
     net->peers_count += is_peer(hypha_channel_session(channel)) ? 1 : 0;
     net->last_connection_ms = hy_now_ms(net->loop);
-    publish(channel, HYPHA_EVENT_CHANNEL_REGISTERED, HYPHA_OK);
+    hy_session_publish(channel, HYPHA_EVENT_CHANNEL_REGISTERED, HYPHA_OK);
     if (net->on_registered != NULL)
         net->on_registered(net->user, channel);
     /* Those who were told may have stopped it. */
@@ -115,7 +116,7 @@ void hy_session_unregister(
 
     hy_channel_set_registered(channel, false);
     net->peers_count -= is_peer(session) ? 1 : 0;
-    publish(channel, HYPHA_EVENT_CHANNEL_UNREGISTERED, why);
+    hy_session_publish(channel, HYPHA_EVENT_CHANNEL_UNREGISTERED, why);
     if (is_peer(session) && net->peers_count == 0 && !net->stopping)
         hy_log_info(&net->log, "net::session", "No peer is left");
 }

@@ -35,6 +35,10 @@ enum hypha_err hy_session_register(struct hypha_channel *channel, struct hy_memb
 void hy_session_unregister(
     struct hypha_channel *channel, struct hy_membership *membership, enum hypha_err why);
 
+/* Publish an event about a channel, if anybody listens. */
+void hy_session_publish(
+    struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err);
+
 /* We ended it, not the peer and not the network. */
 bool hy_session_is_own_stop(enum hypha_err why);
 

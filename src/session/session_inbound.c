@@ -76,23 +76,6 @@ static void set_accepting(struct hy_session_inbound *session)
 
 /* ---- channels ---- */
 
-static void publish(struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err)
-{
-    struct hy_net *net = hy_channel_net(channel);
-
-    if (!hy_events_wanted(&net->events))
-        return;
-    struct hypha_event event = {
-        .type = type,
-        .time_ns = hy_wall_ns(net->loop),
-        .channel_id = hypha_channel_id(channel),
-        .session = HYPHA_SESSION_INBOUND,
-        .addr = hypha_channel_display_address(channel),
-        .err = err,
-    };
-    hy_events_publish(&net->events, &event);
-}
-
 /* The version exchange is done: pending no more, a peer if there is a place. */
 static void on_channel_ready(struct hypha_channel *channel, void *user)
 {
@@ -142,7 +125,7 @@ static void on_channel_stopped(struct hypha_channel *channel, enum hypha_err why
             hy_session_text(hypha_channel_display_address(channel), text), hypha_err_text(why));
     }
     hy_session_unregister(channel, &inbound->membership, why);
-    publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, why);
+    hy_session_publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, why);
     channel_forget(inbound);
     set_accepting(session);
 }
@@ -168,10 +151,10 @@ static void on_channel(struct hy_acceptor *acceptor, struct hypha_channel *chann
     inbound->session = session;
     inbound->channel = channel;
     LIST_INSERT_HEAD(&session->channels, inbound, entry);
-    publish(channel, HYPHA_EVENT_INBOUND_CONNECTED, HYPHA_OK);
+    hy_session_publish(channel, HYPHA_EVENT_INBOUND_CONNECTED, HYPHA_OK);
     enum hypha_err err = hy_channel_start(channel, &channel_owner, inbound);
     if (err != HYPHA_OK) {
-        publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, err);
+        hy_session_publish(channel, HYPHA_EVENT_INBOUND_DISCONNECTED, err);
         channel_forget(inbound);
     }
 }
@@ -212,6 +195,20 @@ static void listener_retry(struct inbound_listener *listener, enum hypha_err why
     hy_timer_start(&listener->rebind, hy_random_jitter(session->net->loop, pause_ms, 20));
 }
 
+/* All anew: one that was bound again may have got another port. */
+static void tell_listen_addrs(struct hy_session_inbound *session)
+{
+    struct hy_hosts *hosts = session->net->hosts;
+
+    hy_hosts_clear_listen_addrs(hosts);
+    for (size_t i = 0; i < session->listener_count; i++) {
+        struct hypha_url *url = session->listeners[i].bound;
+
+        if (url != NULL && hy_hosts_add_listen_addr(hosts, url) != HYPHA_OK)
+            hy_log_warn(&session->net->log, TARGET, "too many listen addresses to know them all");
+    }
+}
+
 static void listener_bound(struct inbound_listener *listener)
 {
     struct hy_session_inbound *session = listener->session;
@@ -221,8 +218,7 @@ static void listener_bound(struct inbound_listener *listener)
     listener->failures = 0;
     hypha_url_unref(listener->bound);
     listener->bound = hypha_url_ref(url);
-    if (hy_hosts_add_listen_addr(session->net->hosts, url) != HYPHA_OK)
-        hy_log_warn(&session->net->log, TARGET, "out of memory for an own address");
+    tell_listen_addrs(session);
     hy_log_info(&session->net->log, TARGET, "listening on %s", hy_session_text(url, text));
 }
 

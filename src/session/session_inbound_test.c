@@ -26,6 +26,7 @@ struct scene {
     struct hy_transport transport;
     struct stub_listener listeners[LISTENERS];
     struct hypha_url *urls[LISTENERS];
+    struct hypha_url *bound; /* what the first one gets; NULL: as asked */
     struct hy_session_inbound *session;
     unsigned started, stopped;
     enum hypha_err err;
@@ -77,6 +78,8 @@ static enum hypha_err listen_on(struct hy_transport *transport, const struct hyp
         .events = events,
         .user = user,
         .url = the_scene->urls[stub - the_scene->listeners] };
+    if (stub == the_scene->listeners && the_scene->bound != NULL)
+        stub->base.url = the_scene->bound;
     stub->cb = cb;
     stub->user = user;
     stub->binds++;
@@ -233,6 +236,39 @@ static void a_dead_listener_is_bound_again(void **unused)
     tear_down(scene);
 }
 
+static uint16_t announced_port(struct scene *scene)
+{
+    struct hypha_url *own[HY_MAX_EXTERNAL];
+    size_t count = hy_hosts_own_addrs(scene->node.net.hosts, own);
+
+    assert_int_equal(count, 1);
+    uint16_t port = hypha_url_port(own[0]);
+    hypha_url_unref(own[0]);
+    return port;
+}
+
+/* Port 0 may be another one after that, and others must hear of it. spec: transports.md 2 */
+static void bound_again_at_another_port(void **unused)
+{
+    struct scene *scene = set_up(2);
+    struct stub_listener *stub = &scene->listeners[0];
+    struct hypha_url *external = fake_url("tcp://7.7.7.7:0"), *other = fake_url("tcp://0.0.0.0:7");
+
+    (void)unused;
+    scene->node.settings.external_addrs = (struct hy_url_array){ &external, 1 };
+    hy_sim_run_for(scene->sim, 10);
+    assert_int_equal(announced_port(scene), 1000);
+    scene->bound = other;
+    stub->base.events->on_end(&stub->base, HYPHA_ERR_SYSTEM, stub->base.user);
+    hy_sim_run_for(scene->sim, 5000);
+    assert_true(stub->open);
+    assert_int_equal(announced_port(scene), 7);
+    scene->node.settings.external_addrs = (struct hy_url_array){ 0 };
+    tear_down(scene);
+    hypha_url_unref(external);
+    hypha_url_unref(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +277,7 @@ int main(void)
         cmocka_unit_test(stop_cancels_the_binding),
         cmocka_unit_test(no_address_is_no_error),
         cmocka_unit_test(a_dead_listener_is_bound_again),
+        cmocka_unit_test(bound_again_at_another_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,7 +78,9 @@ static void publish_slot(struct outbound_slot *slot, enum hypha_event_type type)
     hy_events_publish(&net->events, &event);
 }
 
-static void publish_discovery(struct hy_session_outbound *session, const char *state)
+/* attempt: fruitless rounds in a row until now. spec: apps.md 6.1 */
+static void publish_discovery(
+    struct hy_session_outbound *session, const char *state, unsigned attempt)
 {
     struct hy_net *net = session->net;
 
@@ -88,7 +90,7 @@ static void publish_discovery(struct hy_session_outbound *session, const char *s
         .type = HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY,
         .time_ns = hy_wall_ns(net->loop),
         .session = HYPHA_SESSION_OUTBOUND,
-        .attempt = session->discovery.failures,
+        .attempt = attempt,
         .state = state,
     };
     hy_events_publish(&net->events, &event);
@@ -371,18 +373,19 @@ static void wake_slots(struct hy_session_outbound *session)
     session->waking = false;
 }
 
-static void discover_do(struct hy_session_outbound *session, enum hy_discovery_action action)
+static void discover_do(
+    struct hy_session_outbound *session, enum hy_discovery_action action, unsigned attempt)
 {
     switch (action) {
     case HY_DISCOVERY_DO_WAIT:
-        publish_discovery(session, "wait");
+        publish_discovery(session, "wait", attempt);
         return;
     case HY_DISCOVERY_DO_ASK:
-        publish_discovery(session, "getaddr");
+        publish_discovery(session, "getaddr", attempt);
         (void)session->hooks.ask_peers(session->hooks.user);
         return;
     case HY_DISCOVERY_DO_SEED:
-        publish_discovery(session, "seed");
+        publish_discovery(session, "seed", attempt);
         if (session->hooks.seed(session->hooks.user) == 0)
             discover(session, HY_DISCOVERY_ON_SEEDED);
         return;
@@ -399,6 +402,7 @@ static void discover(struct hy_session_outbound *session, enum hy_discovery_even
 {
     struct hy_discovery_facts facts = facts_of(session);
     bool rested = session->discovery.state == HY_DISCOVERY_RESTING;
+    unsigned attempt = session->discovery.failures; /* seeding forgets them */
     struct hy_discovery_move move = hy_discovery_step(&session->discovery, event, &facts);
 
     if (move.action == HY_DISCOVERY_DO_NOTHING)
@@ -410,8 +414,8 @@ static void discover(struct hy_session_outbound *session, enum hy_discovery_even
     else
         hy_timer_stop(&session->discovery_timer);
     if (rested && (move.action == HY_DISCOVERY_DO_ASK || move.action == HY_DISCOVERY_DO_SEED))
-        publish_discovery(session, "wait"); /* every round begins so */
-    discover_do(session, move.action);
+        publish_discovery(session, "wait", attempt); /* every round begins so */
+    discover_do(session, move.action, attempt);
 }
 
 static void on_discovery_timer(void *user)

@@ -17,6 +17,8 @@
 
 #define TARGET         "net::session_refine"
 #define JITTER_PERCENT 10U
+/* White hosts that may fail one after the other before we doubt our own network. */
+#define MAX_WHITE_FAILURES 3U
 
 enum probe_state { DIALLING, HANDSHAKE, CLOSING };
 
@@ -44,6 +46,7 @@ struct hy_session_refine {
     struct hy_timer interval, white_interval;
     LIST_HEAD(, probe) probes;
     size_t running[CAUSES];
+    unsigned white_failures;       /* since a probe last succeeded */
     TAILQ_HEAD(, waiting) waiting; /* announced addresses */
     size_t waiting_count;
     void (*on_probed)(void *user);
@@ -85,6 +88,16 @@ static bool is_cut_off(const struct probe *probe)
     return probe->connector.cause == HYPHA_ERR_UNREACHABLE && probe->session->net->peers_count == 0;
 }
 
+/* White hosts answered once. If no probe succeeds any more and nobody is connected, it may well be
+ * us. spec: apps.md 7.2 */
+static bool is_doubtful(struct probe *probe)
+{
+    struct hy_session_refine *session = probe->session;
+
+    return probe->cause == OF_WHITE && session->net->peers_count == 0 &&
+        ++session->white_failures > MAX_WHITE_FAILURES;
+}
+
 /* Nobody answered there. */
 static void probe_failed(struct probe *probe, enum hypha_err why, const char *why_text)
 {
@@ -92,7 +105,7 @@ static void probe_failed(struct probe *probe, enum hypha_err why, const char *wh
     enum hypha_colour colour = HYPHA_COLOURS;
     uint64_t last_seen;
 
-    if (hy_session_is_own_fault(why) || net->stopping || is_cut_off(probe)) {
+    if (hy_session_is_own_fault(why) || net->stopping || is_cut_off(probe) || is_doubtful(probe)) {
         hy_hosts_free(net->hosts, probe->url);
         probe_gone(probe);
         return;
@@ -119,6 +132,7 @@ static void on_channel_ready(struct hypha_channel *channel, void *user)
     probe->state = CLOSING;
     if (hy_session_register(channel, &probe->membership) != HYPHA_OK)
         return;
+    probe->session->white_failures = 0;
     if (hy_hosts_move(net->hosts, probe->url, HYPHA_COLOUR_WHITE, HY_HOST_FREE) != HYPHA_OK)
         hy_hosts_free(net->hosts, probe->url);
     hy_log_verbose(&net->log, TARGET, "%s answers: it is on the white list now",
@@ -277,7 +291,32 @@ static void add_waiting(struct hy_session_refine *session, struct hypha_url *url
     session->waiting_count++;
 }
 
-void hy_session_refine_announced(struct hy_session_refine *session, struct hypha_channel *channel)
+/* Grey hosts that a channel has told of, besides those that it calls its own. */
+struct told {
+    struct hy_session_refine *session;
+    const struct hypha_url *source;
+    size_t left;
+};
+
+static void add_told(const struct hypha_url *url, uint64_t last_seen, void *user)
+{
+    struct told *told = user;
+    const struct hypha_url *source = hy_hosts_source(told->session->net->hosts, url);
+
+    (void)last_seen;
+    if (told->left == 0 || source == NULL || !hypha_url_equal(source, told->source) ||
+        hy_hosts_state(told->session->net->hosts, url) != HY_HOST_FREE)
+        return;
+
+    struct hypha_url *listed = listed_form(told->session->net, url);
+    if (listed == NULL)
+        return;
+    told->left--;
+    add_waiting(told->session, listed);
+}
+
+void hy_session_refine_announced(
+    struct hy_session_refine *session, struct hypha_channel *channel, size_t inserted)
 {
     const struct hypha_url *url;
 
@@ -288,6 +327,11 @@ void hy_session_refine_announced(struct hy_session_refine *session, struct hypha
 
         if (listed != NULL)
             add_waiting(session, listed);
+    }
+    if (inserted > 0) {
+        struct told told = { session, hypha_channel_address(channel), HY_ANNOUNCED_PROBES };
+
+        hy_hosts_each(session->net->hosts, HYPHA_COLOUR_GREY, add_told, &told);
     }
     next_announced(session);
 }
@@ -321,7 +365,7 @@ static void on_white_interval(void *user)
 
     hy_timer_start(
         &session->white_interval, hy_random_jitter(net->loop, HY_WHITE_PROBE_MS, JITTER_PERCENT));
-    if (session->running[OF_WHITE] > 0 || is_offline(net))
+    if (session->running[OF_WHITE] > 0)
         return;
     hy_hosts_each(net->hosts, HYPHA_COLOUR_WHITE, keep_last, &oldest);
     if (oldest.url == NULL || hy_url_canonical(oldest.url, &url) != HYPHA_OK)

@@ -23,9 +23,11 @@ void hy_session_refine_stop(
     struct hy_session_refine *session, hy_session_stopped_cb on_stopped, void *user);
 void hy_session_refine_destroy(struct hy_session_refine *session);
 
-/* Addresses came from this peer: probe those that it announced as its own. Does nothing without
- * the setting probe_announced. */
-void hy_session_refine_announced(struct hy_session_refine *session, struct hypha_channel *channel);
+/* Addresses came from this peer, `inserted` of them new: probe those that it calls its own in its
+ * version, and HY_ANNOUNCED_PROBES of the others (no stranger shall make us dial a whole list at
+ * once). Does nothing without the setting probe_announced. spec: network.md 7.6 */
+void hy_session_refine_announced(
+    struct hy_session_refine *session, struct hypha_channel *channel, size_t inserted);
 /* Probes of announced addresses that run or wait for their turn. */
 size_t hy_session_refine_announced_count(const struct hy_session_refine *session);
 

@@ -189,6 +189,18 @@ class Sharing(unittest.TestCase):
                 self.assertEqual([url for url, _ in second.expect("addr")["addrs"]],
                                  [newcomer.url])
 
+    def test_a_seed_refines_what_only_an_addr_names(self):
+        """The same for an address that the announcer's version does not repeat."""
+        with FakeNode() as newcomer, Node("seed") as seed:
+            with Peer.dial(seed.port) as first, Peer.dial(seed.port) as second:
+                first.handshake()
+                second.handshake()
+                first.send("addr", addr_payload([(newcomer.url, int(time.time()))]))
+                seed.wait_log(newcomer.url + " answers", patience=5)
+                second.send("getaddr", getaddr_payload(8))
+                self.assertEqual([url for url, _ in second.expect("addr")["addrs"]],
+                                 [newcomer.url])
+
     def test_unshareable_schemes_never_leave(self):
         """quic, unix, socks5 stay; onions are relayed from the dark list."""
         now = int(time.time())

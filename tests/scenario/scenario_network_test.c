@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <cmocka.h>
 
 #define NODES 20
@@ -172,9 +173,135 @@ static void inbound_places_are_counted(void **unused)
     world_destroy(world);
 }
 
+struct seeding {
+    unsigned count, attempt;
+};
+
+static void note_seeding(const struct hypha_event *event, void *user)
+{
+    struct seeding *seeding = user;
+
+    if (event->type != HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY || strcmp(event->state, "seed") != 0)
+        return;
+    seeding->count++;
+    seeding->attempt = event->attempt;
+}
+
+/* A peer that knows nobody is asked twice, then the seeds are. spec: network.md 7.5; the event's
+ * attempt is the number of failures in a row, 0 to 2: apps.md 6.1 */
+static void two_fruitless_rounds_lead_to_the_seeds(void **unused)
+{
+    struct world *world = world_create(7);
+    struct seeding seeding = { 0 };
+
+    (void)unused;
+    struct node *seed = world_add(world, &(struct node_plan){ .seed = true });
+    struct node *friend = world_add(world, &(struct node_plan){ .slots = -1 });
+    struct node *node = world_add(
+        world, &(struct node_plan){ .seeds = { seed->url }, .peers = { friend->url } });
+
+    assert_int_equal(hypha_p2p_subscribe_events(node->p2p, note_seeding, &seeding), HYPHA_OK);
+    node_start(friend);
+    node_start(node);
+    world_run(world, 1000); /* the seed is not there yet */
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 1);
+    node_start(seed);
+    seeding = (struct seeding){ 0 };
+    for (unsigned ms = 0; ms < 30000 && seeding.count == 0; ms += 100)
+        world_run(world, 100);
+    assert_int_equal(seeding.count, 1);
+    assert_int_equal(seeding.attempt, 2);
+    world_stop_all(world);
+    world_destroy(world);
+}
+
+/* spec: network.md 7.2: MUST also offer connect(url), disconnect(url) */
+static void peers_may_be_named_while_running(void **unused)
+{
+    struct world *world = world_create(8);
+    struct hypha_url *url = NULL, *bad = NULL, *foreign = NULL;
+
+    (void)unused;
+    struct node *friend = world_add(world, &(struct node_plan){ .slots = -1 });
+    struct node *node = world_add(world, &(struct node_plan){ .slots = -1 });
+
+    assert_int_equal(hypha_url_parse_text(friend->url, &url), HYPHA_OK);
+    assert_int_equal(hypha_url_parse_text("tcp://nobody/", &bad), HYPHA_OK);
+    assert_int_equal(hypha_url_parse_text("i2p://x.i2p:1", &foreign), HYPHA_OK);
+    assert_int_equal(hypha_p2p_connect(node->p2p, url), HYPHA_ERR_NETWORK_STOPPED);
+    assert_int_equal(hypha_p2p_disconnect(node->p2p, url), HYPHA_ERR_NOT_FOUND);
+    world_start_all(world);
+    world_run(world, 1000);
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 0);
+    assert_int_equal(hypha_p2p_connect(node->p2p, bad), HYPHA_ERR_BAD_ADDRESS);
+    assert_int_equal(hypha_p2p_connect(node->p2p, foreign), HYPHA_ERR_UNSUPPORTED_TRANSPORT);
+    assert_int_equal(hypha_p2p_connect(node->p2p, url), HYPHA_OK);
+    assert_int_equal(hypha_p2p_connect(node->p2p, url), HYPHA_ERR_EXISTS);
+    world_run(world, 1000);
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 1);
+    node_stop(friend);
+    world_run(world, 1000);
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 0);
+    node_start(friend);
+    world_run(world, 30000); /* kept: dialled again */
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 1);
+    assert_int_equal(hypha_p2p_disconnect(node->p2p, url), HYPHA_OK);
+    world_run(world, 30000);
+    assert_int_equal(hypha_p2p_peers_count(node->p2p), 0);
+    assert_int_equal(hypha_p2p_disconnect(node->p2p, url), HYPHA_ERR_NOT_FOUND);
+    assert_int_equal(hypha_p2p_connect(node->p2p, url), HYPHA_OK);
+    world_stop_all(world); /* in the middle of the dial */
+    world_destroy(world);
+    hypha_url_unref(url);
+    hypha_url_unref(bad);
+    hypha_url_unref(foreign);
+}
+
+static void count_host(const struct hypha_url *url, uint64_t last_seen, void *user)
+{
+    (void)url;
+    (void)last_seen;
+    ++*(size_t *)user;
+}
+
+static size_t whites(const struct node *node)
+{
+    size_t count = 0;
+
+    hypha_p2p_each_host(node->p2p, HYPHA_COLOUR_WHITE, count_host, &count);
+    return count;
+}
+
+/* A seed that nobody visits goes on looking after its white list; when nothing at all answers, it
+ * keeps what is left: the fault may be its own. spec: network.md 7.6, apps.md 7.2 */
+static void a_quiet_seed_forgets_the_dead(void **unused)
+{
+    struct world *world = world_create(9);
+
+    (void)unused;
+    struct node *seed = world_add(world, &(struct node_plan){ .seed = true });
+    for (size_t i = 0; i < 5; i++)
+        (void)world_add(world, &(struct node_plan){ .seeds = { seed->url } });
+    world_start_all(world);
+    world_run_until_peers(world, 4, 10000);
+    assert_int_equal(whites(seed), 5);
+    node_stop(&world->nodes[1]);
+    world_run(world, 20 * 60 * 1000);
+    assert_int_equal(whites(seed), 4);
+    for (size_t i = 2; i < world->count; i++)
+        node_stop(&world->nodes[i]);
+    world_run(world, 3600 * 1000);
+    assert_int_equal(whites(seed), 1);
+    world_stop_all(world);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_fruitless_rounds_lead_to_the_seeds),
+        cmocka_unit_test(peers_may_be_named_while_running),
+        cmocka_unit_test(a_quiet_seed_forgets_the_dead),
         cmocka_unit_test(twenty_nodes_form_chat_and_stop),
         cmocka_unit_test(ten_nodes_meet_within_a_second),
         cmocka_unit_test(stragglers_meet_too),
