@@ -22,9 +22,11 @@ struct hy_address_state {
 
     /* answering */
     uint32_t owed;
-    bool held;             /* in core->held, until probes end or the timer */
-    bool has_answered;     /* with something */
-    uint64_t reply_due_ms; /* when the next such answer is due */
+    bool held;               /* in core->held, until probes end or the timer */
+    bool has_answered;       /* with something */
+    uint64_t reply_due_ms;   /* when the next such answer is due */
+    struct hypha_url **told; /* what the last one told */
+    size_t told_count;
     uint32_t max;
     uint8_t transport_count, transport_len;
     uint8_t transports[MAX_TRANSPORTS];
@@ -105,6 +107,50 @@ static void on_addr(struct hy_address_state *state, const struct hy_addr *addr)
 
 /* ---- answering ---- */
 
+static void forget_told(struct hy_address_state *state)
+{
+    for (size_t i = 0; i < state->told_count; i++)
+        hypha_url_unref(state->told[i]);
+    hy_free(state->told);
+    state->told = NULL;
+    state->told_count = 0;
+}
+
+/* Without memory the next hasty question gets an empty answer. */
+static void remember_told(struct hy_address_state *state, const struct hy_reply *reply)
+{
+    forget_told(state);
+    state->told = hy_alloc_array(reply->count, sizeof *state->told);
+    if (state->told == NULL)
+        return;
+    for (size_t i = 0; i < reply->count; i++)
+        state->told[i] = hypha_url_ref(reply->urls[i]);
+    state->told_count = reply->count;
+}
+
+/* What was told before, as far as it still holds and fits the question. */
+static void repeat_told(struct hy_address_state *state, struct hy_reply *ret_reply)
+{
+    const struct hy_hosts *hosts = hy_channel_net(state->channel)->hosts;
+    uint64_t limit = 2 * (uint64_t)state->max;
+    enum hypha_colour colour;
+
+    for (size_t i = 0; i < state->told_count && ret_reply->count < limit; i++) {
+        uint64_t *last_seen = &ret_reply->last_seen[ret_reply->count];
+
+        if (!hy_hosts_find(hosts, state->told[i], &colour, last_seen) ||
+            colour == HYPHA_COLOUR_GREY || colour == HYPHA_COLOUR_BLACK)
+            continue;
+        ret_reply->urls[ret_reply->count++] = hypha_url_ref(state->told[i]);
+    }
+}
+
+/* Asked again so soon? One that never hurries, or comes a little early, is answered afresh. */
+static bool is_hasty(const struct hy_address_state *state)
+{
+    return state->has_answered && hy_now_ms(loop_of(state)) + REPLY_EARLY_MS < state->reply_due_ms;
+}
+
 static void find_answer(struct hy_address_state *state, struct hy_reply *ret_reply)
 {
     const struct hy_net *net = hy_channel_net(state->channel);
@@ -119,9 +165,10 @@ static void find_answer(struct hy_address_state *state, struct hy_reply *ret_rep
         (not_these[count] = hypha_channel_peer_address(state->channel, count - 1)) != NULL)
         count++;
     ret_reply->count = 0;
-    /* One that asks again so soon is answered, but learns nothing (network.md 10). */
-    if (state->has_answered && hy_now_ms(loop_of(state)) + REPLY_EARLY_MS < state->reply_due_ms)
+    if (is_hasty(state)) { /* is answered, but learns nothing new (network.md 10) */
+        repeat_told(state, ret_reply);
         return;
+    }
     hy_hosts_reply(net->hosts, &request, state->channel, not_these, count, ret_reply);
 }
 
@@ -138,13 +185,14 @@ static enum hypha_err send_answer(struct hy_address_state *state, const struct h
     if (err != HYPHA_OK)
         return err;
     state->owed--;
-    if (reply->count > 0) {
+    if (reply->count > 0 && !is_hasty(state)) {
         uint64_t now = hy_now_ms(loop_of(state));
 
         /* Counted from when it was due: who comes early each time gains nothing. */
         state->reply_due_ms = (state->reply_due_ms > now ? state->reply_due_ms : now) +
             REPLY_INTERVAL_MS;
         state->has_answered = true;
+        remember_told(state, reply);
     }
     return HYPHA_OK;
 }
@@ -283,6 +331,7 @@ static void on_stop(struct hypha_channel *channel, void *app, void *user, enum h
     (void)app;
     (void)why;
     release(state);
+    forget_told(state);
     hy_free(state);
 }
 
