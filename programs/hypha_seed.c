@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET              "lilith"
-#define INBOUND_CONNECTIONS 512
-#define SYNC_MS             600000U
-#define WHITELIST_SECONDS   120 /* the library's */
+#define TARGET                "lilith"
+#define INBOUND_CONNECTIONS   512
+#define SYNC_MS               600000U
+#define WHITELIST_SECONDS     120
+#define WHITELIST_MAX_SECONDS 86400
 
 static const char config_template[] =
     "## hypha-seed configuration file\n"
@@ -194,8 +195,8 @@ static bool apply_whitelist_interval(struct hy_config *config, const struct hy_t
     (void)key;
     if (!hy_config_is(config, value, path, HY_TOML_INTEGER))
         return false;
-    if (value->integer < 1) {
-        hy_config_refuse(config, value, path, "expected a number of seconds above 0");
+    if (value->integer < 1 || value->integer > WHITELIST_MAX_SECONDS) {
+        hy_config_refuse(config, value, path, "expected 1 to %d seconds", WHITELIST_MAX_SECONDS);
         return false;
     }
     seed->whitelist_interval_s = value->integer;
@@ -223,8 +224,9 @@ static enum hypha_err read_interval(
     if (text == NULL)
         return HYPHA_OK;
     long long seconds = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || seconds < 1) {
-        (void)snprintf(why, 256, "--whitelist-refinery-interval: expected a number above 0");
+    if (end == text || *end != '\0' || seconds < 1 || seconds > WHITELIST_MAX_SECONDS) {
+        (void)snprintf(why, 256, "--whitelist-refinery-interval: expected 1 to %d seconds",
+            WHITELIST_MAX_SECONDS);
         return HYPHA_ERR_INVALID;
     }
     seed->whitelist_interval_s = seconds;
@@ -235,6 +237,11 @@ static enum hypha_err start_network(struct seed *seed, struct seed_network *netw
 {
     char words[256] = "";
 
+    if (hypha_settings_set_number(network->settings, HYPHA_KEY_WHITE_REFINERY_INTERVAL_MS,
+            seed->whitelist_interval_s * 1000) != HYPHA_OK) {
+        (void)snprintf(why, 256, "%s", hypha_settings_why(network->settings));
+        return HYPHA_ERR_SETTINGS;
+    }
     if (!network->has_app_name)
         hy_daemon_say(seed->daemon, HYPHA_LOG_WARN, TARGET,
             "network.\"%s\": app_name is empty: nodes that have a name will not talk to us",
@@ -273,9 +280,6 @@ static enum hypha_err setup(struct hy_daemon *daemon, struct hypha_settings *set
         (void)snprintf(why, 256, "no network is configured: expected a table [network.\"NAME\"]");
         err = HYPHA_ERR_SETTINGS;
     }
-    if (err == HYPHA_OK && seed->whitelist_interval_s != WHITELIST_SECONDS)
-        hy_daemon_say(daemon, HYPHA_LOG_WARN, TARGET,
-            "whitelist_refinery_interval: this version verifies every %d s", WHITELIST_SECONDS);
     for (network = STAILQ_FIRST(&seed->networks); network != NULL && err == HYPHA_OK;
          network = STAILQ_NEXT(network, entry))
         err = start_network(seed, network, why);

@@ -49,6 +49,7 @@ enum hypha_number_key {
     HYPHA_KEY_MAX_SEND_QUEUE_BYTES, /**< per channel */
     HYPHA_KEY_MAX_RECV_QUEUE_BYTES, /**< per channel */
     HYPHA_KEY_HOSTLIST_SAVE_MS,
+    HYPHA_KEY_WHITE_REFINERY_INTERVAL_MS, /**< seed: between checks of listed hosts */
     HYPHA_KEYS_NUMBER,
 };
 #define HYPHA_UNSET INT64_MIN

@@ -363,8 +363,8 @@ static void on_white_interval(void *user)
     struct oldest oldest = { .hosts = net->hosts };
     struct hypha_url *url = NULL;
 
-    hy_timer_start(
-        &session->white_interval, hy_random_jitter(net->loop, HY_WHITE_PROBE_MS, JITTER_PERCENT));
+    hy_timer_start(&session->white_interval,
+        hy_random_jitter(net->loop, net->settings->white_refinery_interval_ms, JITTER_PERCENT));
     if (session->running[OF_WHITE] > 0)
         return;
     hy_hosts_each(net->hosts, HYPHA_COLOUR_WHITE, keep_last, &oldest);
@@ -423,7 +423,8 @@ void hy_session_refine_start(struct hy_session_refine *session)
         hy_random_jitter(session->net->loop, settings->refinery_interval_ms, JITTER_PERCENT));
     if (settings->probe_announced)
         hy_timer_start(&session->white_interval,
-            hy_random_jitter(session->net->loop, HY_WHITE_PROBE_MS, JITTER_PERCENT));
+            hy_random_jitter(
+                session->net->loop, settings->white_refinery_interval_ms, JITTER_PERCENT));
 }
 
 static void forget_waiting(struct hy_session_refine *session)

@@ -13,7 +13,6 @@
 #define HY_REFINE_PROBES    4
 #define HY_ANNOUNCED_PROBES 8   /* side by side */
 #define HY_ANNOUNCED_MAX    256 /* waiting for their turn; more are left to the interval */
-#define HY_WHITE_PROBE_MS   120000U
 
 /* probed_cb: the last probe of an announced address has ended. Errors: NOMEM. */
 enum hypha_err hy_session_refine_create(struct hy_net *net, void (*probed_cb)(void *user),

@@ -190,6 +190,7 @@ static void copy_numbers(const struct hypha_settings *settings, struct hy_resolv
     r->max_send_queue_bytes = (size_t)numbers[HYPHA_KEY_MAX_SEND_QUEUE_BYTES];
     r->max_recv_queue_bytes = (size_t)numbers[HYPHA_KEY_MAX_RECV_QUEUE_BYTES];
     r->hostlist_save_ms = (uint32_t)numbers[HYPHA_KEY_HOSTLIST_SAVE_MS];
+    r->white_refinery_interval_ms = (uint32_t)numbers[HYPHA_KEY_WHITE_REFINERY_INTERVAL_MS];
     r->localnet = settings->flags[HYPHA_KEY_LOCALNET];
     r->disable_greys = settings->flags[HYPHA_KEY_DISABLE_GREYS];
     r->relaxed_bans = settings->flags[HYPHA_KEY_RELAXED_BANS];

@@ -35,6 +35,8 @@ static const struct number_rule {
     [HYPHA_KEY_MAX_RECV_QUEUE_BYTES] = { "max_recv_queue_bytes", " bytes", 1, MAX_QUEUE,
         2 * 1024 * 1024 },
     [HYPHA_KEY_HOSTLIST_SAVE_MS] = { "hostlist_save_interval", " ms", 1, MAX_MS, 15 * 60 * 1000 },
+    [HYPHA_KEY_WHITE_REFINERY_INTERVAL_MS] = { "whitelist_refinery_interval", " ms", 1, MAX_MS,
+        120000 },
 };
 
 static const char *const timeout_names[HYPHA_TIMEOUTS] = {

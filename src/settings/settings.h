@@ -52,6 +52,7 @@ struct hy_resolved_settings {
     size_t max_send_queue_bytes;  /* 1 MiB */
     size_t max_recv_queue_bytes;  /* 2 MiB: above 28 * 65281, so that metering alone never pauses */
     uint32_t hostlist_save_ms;    /* 15 min */
+    uint32_t white_refinery_interval_ms; /* 2 min */
     bool localnet, disable_greys, relaxed_bans, probe_announced;
     uint8_t magic[4];
     char *app_name, *app_version, *node_id;

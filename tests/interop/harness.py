@@ -51,7 +51,7 @@ class Node:
             pathlib.Path(self.hosts).write_text(hostlist)
         config = os.path.join(self.folder, "config.toml")
         self.scheme = scheme
-        text = self.seed_config() if program == "seed" else self.chat_config(
+        text = self.seed_config(net) if program == "seed" else self.chat_config(
             timeouts, outbound_connections, inbound_connections, peers, seeds, net, dchat,
             active_profiles or f'"{scheme}"', after)
         pathlib.Path(config).write_text(text)
@@ -109,8 +109,9 @@ channel_heartbeat_interval = {timeouts[2]}
 {after}
 """
 
-    def seed_config(self):
+    def seed_config(self, top):
         return f"""
+{top}
 [rpc]
 rpc_listen = "tcp://127.0.0.1:0"
 [network."dchat"]
