@@ -255,7 +255,7 @@ class Memory(Flooded):
                         pass
                     self.check_alive(node)
             self.assertLess(node.rss_kb() - before, 8 * 1024)
-            self.assertEqual(node.count_log("Banned tcp://127.5.0."), 10)
+            await_that("ten bans", lambda: node.count_log("Banned tcp://127.5.0.") == 10)
 
     def test_16_mib(self):
         """wire.md 8: past the cap for unlimited messages it is closed without a ban."""
