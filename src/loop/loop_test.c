@@ -113,7 +113,7 @@ static void a_turn_is_timers_defers_wakes_posts_defers(void **state)
     timer.posts = &post;
     wake.defers = &last.defer;
     hy_timer_start(&timer.timer, 0);
-    hy_timer_start(&late.timer, 5);
+    hy_timer_start(&late.timer, 250);
     run();
     hy_wake_fini(&wake.wake);
     assert_string_equal(story, "tdwpel");

@@ -175,15 +175,24 @@ static int on_pull_timeout(gnutls_transport_ptr_t user, unsigned ms)
     return stream->in.len > 0 ? 1 : 0;
 }
 
-static void flush(struct tls_stream *stream)
+/* Hand `out` to the stream below; true if all of it went, and its memory is free for more. */
+static bool pass_on(struct tls_stream *stream)
 {
     struct iovec rest = { stream->out + stream->out_sent, stream->out_len - stream->out_sent };
 
-    if (stream->out == NULL || stream->closed)
-        return;
+    if (stream->closed)
+        return false;
     if (rest.iov_len > 0)
         stream->out_sent += hy_stream_write(stream->lower, &rest, 1);
-    if (stream->out_sent == stream->out_len)
+    if (stream->out_sent < stream->out_len)
+        return false;
+    stream->out_len = stream->out_sent = 0;
+    return true;
+}
+
+static void flush(struct tls_stream *stream)
+{
+    if (stream->out != NULL && pass_on(stream))
         out_free(stream);
 }
 
@@ -504,10 +513,15 @@ static size_t tls_write(struct hy_stream *base, const struct iovec *pieces, size
     for (size_t i = 0; i < count; i++)
         wanted += pieces[i].iov_len;
     advance(&cursor, 0); /* over empty pieces */
-    while (taken < wanted && stream->out == NULL && stream->failed == HYPHA_OK) {
+
+    /* One buffer for all batches: an allocation for each would cost more than the cipher. */
+    bool room = stream->out == NULL;
+    while (taken < wanted && room && stream->failed == HYPHA_OK) {
         taken += encrypt_batch(stream, &cursor, wanted - taken);
-        flush(stream);
+        room = pass_on(stream);
     }
+    if (room)
+        out_free(stream);
     if (stream->failed != HYPHA_OK)
         hy_defer_start(&stream->defer);
     else if (taken < wanted)
