@@ -65,6 +65,20 @@ HYPHA_API const struct hypha_url *hypha_channel_peer_address(
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_channel_send(
     struct hypha_channel *channel, const struct hypha_message_type *type, const void *message);
 
+/** Messages and the bytes of their payloads. */
+struct hypha_traffic {
+    uint64_t messages_in, messages_out;
+    uint64_t bytes_in, bytes_out;
+};
+typedef void (*hypha_command_cb)(
+    const char *command, const struct hypha_traffic *traffic, void *user);
+/** All that was received and sent on this channel; unknown commands are not counted. */
+HYPHA_API void hypha_channel_traffic(
+    const struct hypha_channel *channel, struct hypha_traffic *ret_traffic);
+/** By command, those only that came or went. */
+HYPHA_API void hypha_channel_each_command(
+    const struct hypha_channel *channel, hypha_command_cb each, void *user);
+
 /** Bytes waiting to be sent. */
 HYPHA_API size_t hypha_channel_queued_bytes(const struct hypha_channel *channel);
 

@@ -33,7 +33,24 @@ enum hypha_event_type {
     HYPHA_EVENT_CHANNEL_UNREGISTERED, /**< err: why */
     HYPHA_EVENT_HOSTS_INSERTED,       /**< number: how many became grey; channel_id: from whom */
     HYPHA_EVENT_BANNED,               /**< addr; err: why */
+    HYPHA_EVENT_UNBANNED,             /**< addr */
+    HYPHA_EVENT_DIAL,                 /**< any session: addr; err: OK when the transport is up */
+    HYPHA_EVENT_HANDSHAKE,            /**< any session: addr, channel_id; err: how it ended */
+    HYPHA_EVENT_SLOT,    /**< manual and seed: slot, addr, state (of hypha_slot_info), err */
+    HYPHA_EVENT_LIST,    /**< addr; state: the list it is in now, "none" for none */
+    HYPHA_EVENT_REFUSED, /**< inbound: addr; err: LIMIT (too many of its address or too fast),
+                              FULL, BANNED */
+    HYPHA_EVENT_EVICTED, /**< inbound: addr, channel_id: made room for a newcomer */
+    HYPHA_EVENTS,
 };
+
+#define HYPHA_EVENT_BIT(type) (UINT64_C(1) << (type))
+#define HYPHA_EVENTS_ALL      (HYPHA_EVENT_BIT(HYPHA_EVENTS) - 1)
+/** Those that the reference's dnet knows. spec: network.md#9-dnet-events */
+#define HYPHA_EVENTS_DNET (HYPHA_EVENT_BIT(HYPHA_EVENT_DIRECT_PEER_DISCOVERY + 1) - 1)
+
+/** The JSON name, such as "outbound_slot_sleeping"; static. */
+HYPHA_API const char *hypha_event_name(enum hypha_event_type type);
 
 /** What holds depends on the type; the rest is zero. Pointers are valid during the call. */
 struct hypha_event {

@@ -128,10 +128,113 @@ HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_disconnect(
 /** Wake all seed slots; does not wait. */
 HYPHA_API void hypha_p2p_seed(struct hypha_p2p *p2p);
 
+/* ---- direct channels: on demand, kept as long as somebody uses them ---- */
+
+struct hypha_direct;
+/** The end of one hypha_p2p_get_channel(), exactly once unless cancelled.
+ *  channel  with HYPHA_OK: borrowed; one usage of it is the caller's, to be given back by
+ *           hypha_p2p_release_channel(). It may stop by itself: it is not dialled again
+ *  err      CONNECT_FAILED and causes, BANNED, UNSUPPORTED_TRANSPORT, HOST_BLOCKED,
+ *           HANDSHAKE_TIMEOUT, VERSION, NETWORK_STOPPED, NOMEM... */
+typedef void (*hypha_direct_cb)(
+    struct hypha_p2p *p2p, enum hypha_err err, struct hypha_channel *channel, void *user);
+
+/** A channel to this peer: one that is registered already (any session but seed and refine), one
+ *  that is being made, or a new one of the direct session. The callback never comes from inside.
+ *  retries  further tries, each outbound_connect_timeout after the one before
+ *  ret_request  may be NULL; valid until the callback: for hypha_direct_cancel()
+ *  Errors: NETWORK_STOPPED unless started; BAD_ADDRESS; NOMEM. Later, by callback: the others.
+ *  spec: network.md#78-direct-on-demand */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_get_channel(struct hypha_p2p *p2p,
+    const struct hypha_url *url, unsigned retries, hypha_direct_cb cb, void *user,
+    struct hypha_direct **ret_request);
+/** No callback any more; a dial that nobody else waits for ends. */
+HYPHA_API void hypha_direct_cancel(struct hypha_direct *request);
+/** One usage less; a direct channel without usages is stopped. True: it was the last.
+ *  spec: network.md#78-direct-on-demand (cleanup_channel) */
+HYPHA_API bool hypha_p2p_release_channel(struct hypha_p2p *p2p, struct hypha_channel *channel);
+/** Find peers although there are no outbound slots: seeds, and getaddr over direct channels, with
+ *  a long pause when nothing comes. Nothing happens with outbound slots. Until the node stops.
+ *  Errors: NETWORK_STOPPED. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_start_peer_discovery(struct hypha_p2p *p2p);
+
+/* ---- other settings while running ---- */
+
+#define HYPHA_RELOAD_TEXT_BYTES 512
+/** Take over what can change while the node runs: outbound_connections (slots are added; removed
+ *  ones close their channels), inbound_connections, peers, seeds, blacklist, known_peer_percent,
+ *  disable_greys, ban_policy, external_addrs, getaddrs_max, the discovery, refinery and saving
+ *  intervals, log level.
+ *  settings     copied
+ *  ret_restart  names of keys that differ but need a restart, separated by ", "; "" for none
+ *  Errors, nothing changed: NOMEM, SETTINGS. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_reload(struct hypha_p2p *p2p,
+    struct hypha_settings *settings, char ret_restart[HYPHA_RELOAD_TEXT_BYTES]);
+
+/* ---- bans ---- */
+
+/** Blacklist an address (without port: all ports of scheme and host) and stop its channels.
+ *  seconds  0: a day
+ *  Errors: NOMEM; BAD_ADDRESS without host. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_ban(
+    struct hypha_p2p *p2p, const struct hypha_url *url, uint64_t seconds);
+/** Also with its score and its group's ban. Errors: NOT_FOUND; STATE: it is in the configured
+ *  blacklist. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_unban(
+    struct hypha_p2p *p2p, const struct hypha_url *url);
+/** Valid during the call. */
+struct hypha_ban {
+    const struct hypha_url *url; /**< NULL: a whole network group */
+    const char *group;           /**< of the address, or the one that is banned */
+    uint64_t until_s;            /**< UNIX; 0: for ever (configured) */
+    enum hypha_err why;          /**< BANNED: by hand, or by the configuration */
+};
+/** Every ban that holds now, the configured ones first. The callback must not change bans. */
+HYPHA_API void hypha_p2p_each_ban(
+    const struct hypha_p2p *p2p, void (*each)(const struct hypha_ban *ban, void *user), void *user);
+
+/* ---- what the node does, and why ---- */
+
+/** A place for a peer: an outbound slot, a configured peer, a seed. Valid during the call. */
+struct hypha_slot_info {
+    enum hypha_session session; /**< OUTBOUND, MANUAL or SEED */
+    uint32_t slot;              /**< its number in this session, as in events */
+    const char *state; /**< sleeping, dialling, handshake, connected, paused, idle, stopped */
+    uint64_t since_ms; /**< how long it has been so */
+    const struct hypha_url *addr;      /**< who is, or will be, dialled; NULL: nobody */
+    uint32_t channel_id;               /**< 0: none */
+    enum hypha_err last_err;           /**< why the last try or channel ended; HYPHA_OK: none did */
+    const struct hypha_url *last_addr; /**< whose; NULL: none */
+    unsigned failures;                 /**< in a row */
+    uint64_t next_ms;                  /**< until the next try; 0: waits for something else */
+    const char *waits_for;             /**< a short text for people; "" when connected */
+};
+HYPHA_API void hypha_p2p_each_slot(const struct hypha_p2p *p2p,
+    void (*each)(const struct hypha_slot_info *slot, void *user), void *user);
+
+struct hypha_discovery_info {
+    const char *state;     /**< stopped, idle, getaddr, seed, resting, sleep, newchan */
+    unsigned failures;     /**< fruitless rounds of getaddr in a row */
+    uint64_t next_ms;      /**< until it goes on by itself; 0: when it is needed */
+    uint64_t seed_wait_ms; /**< until the seeds may be asked again */
+    uint64_t getaddr_rounds, seed_rounds; /**< since the node was made */
+};
+HYPHA_API void hypha_p2p_discovery(
+    const struct hypha_p2p *p2p, struct hypha_discovery_info *ret_info);
+
+/** Messages of one command over all channels since the node was made; also of those gone. */
+HYPHA_API void hypha_p2p_each_command(
+    const struct hypha_p2p *p2p, hypha_command_cb each, void *user);
+
+/* ---- events ---- */
+
 /** Hear every event from now on, until unsubscribed or the node is destroyed. Survives stop and
  * start. Errors: NOMEM. */
 HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_subscribe_events(
     struct hypha_p2p *p2p, hypha_event_cb cb, void *user);
+/** Only some: `mask` is made of HYPHA_EVENT_BIT(). What nobody hears is not built. */
+HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_subscribe_events_of(
+    struct hypha_p2p *p2p, uint64_t mask, hypha_event_cb cb, void *user);
 /** Also from inside the callback. */
 HYPHA_API void hypha_p2p_unsubscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user);
 

@@ -123,6 +123,7 @@ static void channel_free(struct hypha_channel *channel)
     hy_free(channel->flows);
     hy_free(channel->unread);
     hy_free(channel->protocol_states);
+    hy_free(channel->traffic);
     hy_dispatch_unref(channel->dispatch);
     for (size_t i = 0; i < channel->peer_address_count; i++)
         hypha_url_unref(channel->peer_addresses[i]);
@@ -252,6 +253,11 @@ enum hypha_err hy_channel_start(
     }
     channel->dispatch = hy_dispatch_ref(net->dispatch);
     channel->commands = commands;
+    err = hy_channel_count_traffic(channel);
+    if (err != HYPHA_OK) {
+        hy_channel_stop_for(channel, err);
+        return err;
+    }
     channel->state = HY_CHANNEL_HANDSHAKE;
     track(channel);
     err = attach(channel);
@@ -279,6 +285,7 @@ void hy_channel_handshake_done(struct hypha_channel *channel)
     /* A refine session stops at once now, and a stop drops what is queued: our verack must be on
      * its way, or the other side waits for it in vain (wire.md 5.3, B). */
     hy_channel_flush(channel);
+    hy_channel_tell_handshake(channel, HYPHA_OK);
     if (channel->owner != NULL && channel->owner->on_ready != NULL)
         channel->owner->on_ready(channel, channel->owner_user);
 }

@@ -4,6 +4,7 @@
  *   channel_receive.c  bytes to messages to protocols
  *   channel_send.c     messages to bytes, flush
  *   channel_stop.c     violations, stop, the rest of a frame
+ *   channel_stats.c    what came and went, the handshake's event
  *
  * One deferred call per channel does what is left for the end of the turn: finish a stop, or
  * go on reading, then flush. */
@@ -51,7 +52,8 @@ struct hypha_channel {
     struct hy_dispatch *dispatch; /* from start on */
     const struct hy_dispatch_session *commands;
     void **protocol_states;
-    size_t attached; /* protocols, the first so many */
+    struct hypha_traffic *traffic; /* by command index */
+    size_t attached;               /* protocols, the first so many */
     const struct hy_channel_owner *owner;
     void *owner_user;
     struct hy_stop_list subscribers;
@@ -92,6 +94,14 @@ struct hy_flow *hy_channel_flow(struct hypha_channel *channel, const struct hy_c
 void hy_channel_schedule(struct hypha_channel *channel);
 /* Which messages are handed on in this state? */
 bool hy_channel_may_deliver(const struct hypha_channel *channel, const struct hy_command *command);
+
+/* channel_stats.c */
+/* Begin to count. Errors: NOMEM. */
+enum hypha_err hy_channel_count_traffic(struct hypha_channel *channel);
+/* What it did is remembered by its node. */
+void hy_channel_add_traffic(struct hypha_channel *channel);
+/* Tell of the end of the handshake. */
+void hy_channel_tell_handshake(struct hypha_channel *channel, enum hypha_err err);
 
 /* channel_receive.c */
 void hy_channel_receive(struct hypha_channel *channel, struct hypha_span bytes);

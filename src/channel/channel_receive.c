@@ -197,6 +197,8 @@ static void on_payload(
     struct message message;
     uint64_t sleep_ms;
 
+    channel->traffic[command->index].messages_in++;
+    channel->traffic[command->index].bytes_in += payload.len;
     enum hypha_err err = decode(command->type, payload, &message);
     if (err != HYPHA_OK && err != HYPHA_ERR_NOMEM) {
         hy_channel_violation_in(channel, HYPHA_ERR_PAYLOAD, command_of(command));
@@ -225,7 +227,7 @@ static void on_payload(
 static void on_command(struct hypha_channel *channel, struct hypha_span name)
 {
     const struct hy_command *command = channel->incoming;
-    bool announce = hy_events_wanted(&channel->net->events);
+    bool announce = hy_events_wanted(&channel->net->events, HYPHA_EVENT_RECV);
 
     /* Messages come in rows of one kind. */
     if (command == NULL || !hy_span_equal(command_of(command), name))

@@ -295,7 +295,8 @@ static void sends_and_receipts_are_events(void **state)
     (void)state;
     events[0] = '\0';
     fixture_run(&f, HYPHA_SESSION_INBOUND);
-    assert_int_equal(hy_events_subscribe(&f.node.net.events, on_event, NULL), HYPHA_OK);
+    assert_int_equal(
+        hy_events_subscribe(&f.node.net.events, HYPHA_EVENTS_ALL, on_event, NULL), HYPHA_OK);
     FEED(&f,
         MAGIC "\x04note\x05"
               "ab"); /* told before the payload is there */

@@ -40,12 +40,15 @@ static enum hypha_err check(
     return HYPHA_OK;
 }
 
-static void tell_sent(
-    struct hypha_channel *channel, const struct hypha_message_type *type, size_t bytes)
+static void count_sent(
+    struct hypha_channel *channel, const struct hy_command *command, size_t bytes)
 {
     struct hy_events *events = &channel->net->events;
+    struct hypha_traffic *traffic = &channel->traffic[command->index];
 
-    if (!hy_events_wanted(events))
+    traffic->messages_out++;
+    traffic->bytes_out += bytes;
+    if (!hy_events_wanted(events, HYPHA_EVENT_SEND))
         return;
 
     struct hypha_event event = { .type = HYPHA_EVENT_SEND,
@@ -54,19 +57,20 @@ static void tell_sent(
         .session = channel->session,
         .addr = hypha_channel_display_address(channel),
         .connect_addr = channel->connect_addr,
-        .command = type->command,
+        .command = command->type->command,
         .bytes = bytes };
     hy_events_publish(events, &event);
 }
 
-static enum hypha_err put_frame(struct hypha_channel *channel, struct hy_frame *frame)
+static enum hypha_err put_frame(
+    struct hypha_channel *channel, const struct hy_command *command, struct hy_frame *frame)
 {
     enum hypha_err err = hy_outbox_put_frame(&channel->outbox, frame);
 
     if (err != HYPHA_OK)
         return err;
     hy_defer_start(&channel->turn_end);
-    tell_sent(channel, frame->type, frame->payload_len);
+    count_sent(channel, command, frame->payload_len);
     return HYPHA_OK;
 }
 
@@ -82,7 +86,7 @@ static enum hypha_err put_small(
     if (err != HYPHA_OK)
         return err;
     hy_defer_start(&channel->turn_end);
-    tell_sent(channel, command->type, payload.len);
+    count_sent(channel, command, payload.len);
     return HYPHA_OK;
 }
 
@@ -145,7 +149,7 @@ static enum hypha_err send(struct hypha_channel *channel, const struct hypha_mes
     struct hy_frame *frame = hy_frame_of_scratch(channel->net, type);
     if (frame == NULL)
         return HYPHA_ERR_NOMEM;
-    err = flow != NULL ? delay(channel, flow, frame, wait_ms) : put_frame(channel, frame);
+    err = flow != NULL ? delay(channel, flow, frame, wait_ms) : put_frame(channel, command, frame);
     hy_frame_unref(frame);
     return err;
 }
@@ -172,7 +176,8 @@ enum hypha_err hy_channel_send_frame(struct hypha_channel *channel, struct hy_fr
         err = meter(channel, channel->outgoing, &flow, &wait_ms);
     if (err != HYPHA_OK)
         return err;
-    return flow != NULL ? delay(channel, flow, frame, wait_ms) : put_frame(channel, frame);
+    return flow != NULL ? delay(channel, flow, frame, wait_ms)
+                        : put_frame(channel, channel->outgoing, frame);
 }
 
 size_t hypha_channel_queued_bytes(const struct hypha_channel *channel)
@@ -197,7 +202,8 @@ void hy_channel_send_due(struct hypha_channel *channel)
             STAILQ_REMOVE_HEAD(&flow->leaving, entry);
             channel->delayed_bytes -= hy_frame_len(late->frame);
             channel->delayed_count--;
-            err = put_frame(channel, late->frame);
+            err = put_frame(
+                channel, hy_dispatch_find_type(channel->commands, late->frame->type), late->frame);
             hy_frame_unref(late->frame);
             hy_free(late);
             if (err != HYPHA_OK) {

@@ -20,6 +20,8 @@ void hy_channel_stop_for(struct hypha_channel *channel, enum hypha_err why)
         return;
     if (channel->state == HY_CHANNEL_NEW)
         hypha_channel_ref(channel); /* as a started one: until it has stopped */
+    bool was_handshake = channel->state == HY_CHANNEL_HANDSHAKE;
+
     channel->state = HY_CHANNEL_STOPPING;
     channel->why = why;
     hy_timer_stop(&channel->clock);
@@ -28,6 +30,8 @@ void hy_channel_stop_for(struct hypha_channel *channel, enum hypha_err why)
         hy_stream_read_stop(channel->stream);
     channel->reading = false;
     hy_defer_start(&channel->turn_end);
+    if (was_handshake)
+        hy_channel_tell_handshake(channel, why);
 }
 
 void hypha_channel_stop(struct hypha_channel *channel)
@@ -43,7 +47,7 @@ static void ban(struct hypha_channel *channel, enum hypha_err why)
     struct hypha_url *address = hy_channel_address(channel);
 
     if (!hy_hosts_ban_peer(net->hosts, address, channel->session, why) ||
-        !hy_events_wanted(&net->events))
+        !hy_events_wanted(&net->events, HYPHA_EVENT_BANNED))
         return;
 
     struct hypha_event event = { .type = HYPHA_EVENT_BANNED,
@@ -236,6 +240,7 @@ void hy_channel_finish(struct hypha_channel *channel)
     bool tracked = channel->tracked;
 
     channel->state = HY_CHANNEL_STOPPED;
+    hy_channel_add_traffic(channel);
     drop_queues(channel);
     tell_protocols(channel);
     tell_subscribers(channel);

@@ -28,6 +28,24 @@ static void drop_stream(struct hy_connector *connector)
     connector->stream = NULL;
 }
 
+static void publish_dial(
+    const struct hy_connector *connector, enum hypha_err err, struct hypha_channel *channel)
+{
+    struct hy_net *net = connector->net;
+    bool failed = err == HYPHA_ERR_CONNECT_FAILED && connector->cause != HYPHA_OK;
+
+    if (!hy_events_wanted(&net->events, HYPHA_EVENT_DIAL))
+        return;
+    struct hypha_event event = { .type = HYPHA_EVENT_DIAL,
+        .time_ns = hy_wall_ns(net->loop),
+        .channel_id = channel != NULL ? hypha_channel_id(channel) : 0,
+        .session = connector->session,
+        .addr = connector->url,
+        .connect_addr = connector->url,
+        .err = failed ? connector->cause : err };
+    hy_events_publish(&net->events, &event);
+}
+
 /* The dial is over. The owner may connect again, stop or finish the connector in its callback. */
 static void tell(struct hy_connector *connector, enum hypha_err err, struct hypha_channel *channel)
 {
@@ -37,6 +55,7 @@ static void tell(struct hy_connector *connector, enum hypha_err err, struct hyph
     hy_defer_stop(&connector->answer);
     hy_route_fini(&connector->route);
     connector->route = (struct hy_route){ 0 };
+    publish_dial(connector, err, channel);
     hypha_url_unref(connector->url);
     connector->url = NULL;
     if (connector->state == HY_CONNECTOR_DIALING)

@@ -24,6 +24,10 @@ void hy_net_fini(struct hy_net *net)
     hy_dispatch_unref(net->dispatch);
     net->dispatch = NULL;
     hypha_writer_fini(&net->scratch);
+    for (size_t i = 0; i < sizeof net->totals / sizeof net->totals[0]; i++) {
+        hy_free(net->totals[i]);
+        net->totals[i] = NULL;
+    }
     hy_block_pool_destroy(net->pool);
     net->pool = NULL;
 }

@@ -34,6 +34,8 @@ struct hy_net {
     struct hypha_channel *by_id; /* map; every channel from its creation until it stopped */
     struct hy_block_pool *pool;  /* buffers that only busy channels hold: outbox.h */
     struct hypha_writer scratch; /* where messages are encoded */
+    /* By session's bit, then command index: of channels that have stopped. NULL: there was none. */
+    struct hypha_traffic *totals[6];
     /* Stopped channels whose stream still sends the rest of a frame, a second at most. */
     struct hy_channel_list lingering;
     size_t lingering_count;
@@ -61,6 +63,9 @@ struct hypha_channel *hy_net_next_channel(
     const struct hy_net *net, const struct hypha_channel *after);
 /* hy_channel_stop_for() all of them. */
 void hy_net_stop_channels(struct hy_net *net, enum hypha_err why);
+
+/* What came and went, by command, also over channels that are gone. Without memory: nothing. */
+void hy_net_each_command(const struct hy_net *net, hypha_command_cb each, void *user);
 
 /* The transport of a scheme; NULL: none. */
 struct hy_transport *hy_net_transport(const struct hy_net *net, const char *scheme);

@@ -31,7 +31,8 @@ static void on_event(const struct hypha_event *event, void *user)
     if (l->heard++ > 0)
         return;
     if (l->subscribes != NULL)
-        assert_int_equal(hy_events_subscribe(l->events, on_event, l->subscribes), HYPHA_OK);
+        assert_int_equal(
+            hy_events_subscribe(l->events, HYPHA_EVENTS_ALL, on_event, l->subscribes), HYPHA_OK);
     if (l->unsubscribes != NULL)
         hy_events_unsubscribe(l->events, on_event, l->unsubscribes);
     if (l->publishes)
@@ -41,7 +42,7 @@ static void on_event(const struct hypha_event *event, void *user)
 static void subscribe(struct hy_events *events, struct listener *l)
 {
     l->events = events;
-    assert_int_equal(hy_events_subscribe(events, on_event, l), HYPHA_OK);
+    assert_int_equal(hy_events_subscribe(events, HYPHA_EVENTS_ALL, on_event, l), HYPHA_OK);
 }
 
 static void publish(struct hy_events *events, const char *expected)
@@ -60,19 +61,19 @@ static void test_order(void **state)
 
     (void)state;
     hy_events_init(&events);
-    assert_false(hy_events_wanted(&events));
+    assert_false(hy_events_wanted(&events, HYPHA_EVENT_SEND));
     publish(&events, "");
     subscribe(&events, &a);
     subscribe(&events, &b);
     subscribe(&events, &a);
-    assert_true(hy_events_wanted(&events));
+    assert_true(hy_events_wanted(&events, HYPHA_EVENT_SEND));
     publish(&events, "aba");
     hy_events_unsubscribe(&events, on_event, &a);
     publish(&events, "ba");
     hy_events_unsubscribe(&events, on_event, &a);
     hy_events_unsubscribe(&events, on_event, &a);
     hy_events_unsubscribe(&events, on_event, &b);
-    assert_false(hy_events_wanted(&events));
+    assert_false(hy_events_wanted(&events, HYPHA_EVENT_SEND));
     hy_events_fini(&events);
 }
 
@@ -103,7 +104,7 @@ static void test_last_leaves_inside(void **state)
     a.unsubscribes = &a;
     subscribe(&events, &a);
     publish(&events, "a");
-    assert_false(hy_events_wanted(&events));
+    assert_false(hy_events_wanted(&events, HYPHA_EVENT_SEND));
     hy_events_fini(&events);
 }
 
@@ -146,9 +147,9 @@ static void test_no_memory(void **state)
     (void)state;
     hy_events_init(&events);
     hy_alloc_fail_after(0);
-    assert_int_equal(hy_events_subscribe(&events, on_event, &a), HYPHA_ERR_NOMEM);
+    assert_int_equal(hy_events_subscribe(&events, HYPHA_EVENTS_ALL, on_event, &a), HYPHA_ERR_NOMEM);
     hy_alloc_fail_after(SIZE_MAX);
-    assert_false(hy_events_wanted(&events));
+    assert_false(hy_events_wanted(&events, HYPHA_EVENT_SEND));
     hy_events_fini(&events);
 }
 

@@ -130,9 +130,20 @@ void hypha_p2p_seed(struct hypha_p2p *p2p)
         (void)hy_session_seedsync_wake(p2p->seedsync, SIZE_MAX);
 }
 
+void hypha_p2p_each_command(const struct hypha_p2p *p2p, hypha_command_cb each, void *user)
+{
+    hy_net_each_command(&p2p->net, each, user);
+}
+
 enum hypha_err hypha_p2p_subscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)
 {
-    return hy_events_subscribe(&p2p->net.events, cb, user);
+    return hy_events_subscribe(&p2p->net.events, HYPHA_EVENTS_ALL, cb, user);
+}
+
+enum hypha_err hypha_p2p_subscribe_events_of(
+    struct hypha_p2p *p2p, uint64_t mask, hypha_event_cb cb, void *user)
+{
+    return hy_events_subscribe(&p2p->net.events, mask, cb, user);
 }
 
 void hypha_p2p_unsubscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)

@@ -46,7 +46,7 @@ size_t hy_store_addrs(struct hypha_channel *channel, const struct hy_addr *addr)
     if (err != HYPHA_OK)
         hy_log_warn(&net->log, "net::protocol_address", "storing addresses of channel %u: %s",
             (unsigned)hypha_channel_id(channel), hypha_err_text(err));
-    if (inserted > 0 && hy_events_wanted(&net->events)) {
+    if (inserted > 0 && hy_events_wanted(&net->events, HYPHA_EVENT_HOSTS_INSERTED)) {
         struct hypha_event event = { .type = HYPHA_EVENT_HOSTS_INSERTED,
             .time_ns = hy_wall_ns(net->loop),
             .channel_id = hypha_channel_id(channel),

@@ -29,6 +29,18 @@ void hy_rpc_client_destroy(struct hy_rpc_client *client);
 /* Connected, and not ended. */
 bool hy_rpc_client_is_open(const struct hy_rpc_client *client);
 
+/* The first thing to be sent, for a server with an access token; before any call. Errors: NOMEM. */
+enum hypha_err hy_rpc_client_set_token(struct hy_rpc_client *client, const char *token);
+
+/* One notification. params: borrowed. err: not HYPHA_OK once, at last: the connection ended
+ * (params NULL), or the server refused: code and message of its error object. */
+typedef void (*hy_rpc_notified_cb)(
+    void *user, enum hypha_err err, const json_t *params, int code, const char *message);
+/* Subscribe: the request gets no reply, notifications of this method come until the client is
+ * destroyed. One subscription per method. params: taken over. Errors: NOMEM, EXISTS. */
+enum hypha_err hy_rpc_client_subscribe(struct hy_rpc_client *client, const char *method,
+    json_t *params, hy_rpc_notified_cb cb, void *user);
+
 /* reply: valid during the call. err: EOF, REFUSED, RESOLVE, TIMEOUT..., MALFORMED: the server
  * speaks no JSON-RPC; HYPHA_OK: a result or an error object. */
 typedef void (*hy_rpc_reply_cb)(void *user, const struct hy_rpc_reply *reply);

@@ -28,7 +28,7 @@ void hy_session_publish(
 {
     struct hy_net *net = hy_channel_net(channel);
 
-    if (!hy_events_wanted(&net->events))
+    if (!hy_events_wanted(&net->events, type))
         return;
     struct hypha_event event = {
         .type = type,

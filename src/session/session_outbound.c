@@ -59,7 +59,7 @@ static void publish_slot(struct outbound_slot *slot, enum hypha_event_type type)
     struct hy_net *net = slot->session->net;
     bool transport_up = type == HYPHA_EVENT_OUTBOUND_SLOT_CONNECTED;
 
-    if (!hy_events_wanted(&net->events))
+    if (!hy_events_wanted(&net->events, type))
         return;
     struct hypha_event event = {
         .type = type,
@@ -84,7 +84,7 @@ static void publish_discovery(
 {
     struct hy_net *net = session->net;
 
-    if (!hy_events_wanted(&net->events))
+    if (!hy_events_wanted(&net->events, HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY))
         return;
     struct hypha_event event = {
         .type = HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY,

@@ -97,7 +97,7 @@ static inline void end_init(struct end *end, struct hypha_loop *loop)
         .on_addrs = end_on_addrs,
         .on_seeded = end_on_seeded,
         .hold_reply = end_hold };
-    must(hy_events_subscribe(&end->node.net.events, end_on_event, end));
+    must(hy_events_subscribe(&end->node.net.events, HYPHA_EVENTS_ALL, end_on_event, end));
     fake_stream_init(&end->stream);
 }
 
