@@ -29,7 +29,7 @@ struct node {
     bool started, stopped;
     unsigned starts, stops;
     enum hypha_err why;
-    size_t events[HYPHA_EVENT_BANNED + 1];
+    size_t events[HYPHA_EVENTS];
 };
 
 struct world {
