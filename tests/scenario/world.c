@@ -62,17 +62,19 @@ struct world *world_create(uint64_t seed)
     return world;
 }
 
+static void node_unmake(struct node *node)
+{
+    assert_int_equal(hy_p2p_state(node->p2p), HY_P2P_STOPPED);
+    assert_int_equal(hy_p2p_leftovers(node->p2p), 0);
+    assert_int_equal(node->chat.open, node->chat.started);
+    assert_true(node->chat.stopped >= node->chat.started);
+    hypha_p2p_destroy(node->p2p);
+}
+
 void world_destroy(struct world *world)
 {
-    for (size_t i = 0; i < world->count; i++) {
-        struct node *node = &world->nodes[i];
-
-        assert_int_equal(hy_p2p_state(node->p2p), HY_P2P_STOPPED);
-        assert_int_equal(hy_p2p_leftovers(node->p2p), 0);
-        assert_int_equal(node->chat.open, node->chat.started);
-        assert_true(node->chat.stopped >= node->chat.started);
-        hypha_p2p_destroy(node->p2p);
-    }
+    for (size_t i = 0; i < world->count; i++)
+        node_unmake(&world->nodes[i]);
     assert_int_equal(hy_sim_stream_count(world->sim), 0);
     assert_int_equal(hy_sim_listener_count(world->sim), 0);
     hy_sim_destroy(world->sim);
@@ -110,20 +112,20 @@ static struct hypha_settings *settings_of(struct node *node, const struct node_p
         ok(hypha_settings_set_number(settings, HYPHA_KEY_INBOUND_CONNECTIONS, plan->places));
     if (plan->hostlist != NULL)
         ok(hypha_settings_set_text(settings, HYPHA_KEY_HOSTLIST, plan->hostlist));
-    hypha_settings_set_log(settings, print_line, node, HYPHA_LOG_DEBUG);
+    if (!plan->quiet || node->world->loud)
+        hypha_settings_set_log(settings, print_line, node, HYPHA_LOG_DEBUG);
+    if (plan->quiet) /* files are written when a node stops */
+        ok(hypha_settings_set_number(settings, HYPHA_KEY_HOSTLIST_SAVE_MS, 7 * 86400 * 1000));
     return settings;
 }
 
-struct node *world_add(struct world *world, const struct node_plan *plan)
+static void node_make(struct node *node, const struct node_plan *plan)
 {
     struct hy_transport *transport = NULL;
+    struct world *world = node->world;
+    uint64_t messages = HYPHA_EVENT_BIT(HYPHA_EVENT_SEND) | HYPHA_EVENT_BIT(HYPHA_EVENT_RECV);
+    uint64_t heard = HYPHA_EVENTS_ALL & ~(plan->quiet ? messages : 0);
 
-    assert_true(world->count < WORLD_MAX_NODES);
-    struct node *node = &world->nodes[world->count];
-    unsigned number = (unsigned)world->count + 1; /* a network group each */
-    node->world = world;
-    (void)snprintf(node->ip, sizeof(node->ip), "44.%u.0.1", number);
-    (void)snprintf(node->url, sizeof(node->url), "tcp://44.%u.0.1:%d", number, WORLD_PORT);
     struct hypha_settings *settings = settings_of(node, plan);
     ok(hy_sim_transport_create(world->sim, "tcp", node->ip, &transport));
     enum hypha_err err = hy_p2p_create_with(
@@ -134,9 +136,26 @@ struct node *world_add(struct world *world, const struct node_plan *plan)
     hypha_settings_destroy(settings);
     if (!plan->seed)
         ok(hypha_p2p_register(node->p2p, &chat_protocol, &node->chat));
-    ok(hypha_p2p_subscribe_events(node->p2p, on_event, node));
+    ok(hypha_p2p_subscribe_events_of(node->p2p, heard, on_event, node));
+}
+
+struct node *world_add(struct world *world, const struct node_plan *plan)
+{
+    assert_true(world->count < WORLD_MAX_NODES);
+    struct node *node = &world->nodes[world->count];
+    unsigned number = (unsigned)world->count + 1; /* a network group each */
+    node->world = world;
+    (void)snprintf(node->ip, sizeof(node->ip), "44.%u.0.1", number);
+    (void)snprintf(node->url, sizeof(node->url), "tcp://44.%u.0.1:%d", number, WORLD_PORT);
+    node_make(node, plan);
     world->count++;
     return node;
+}
+
+void node_renew(struct node *node, const struct node_plan *plan)
+{
+    node_unmake(node);
+    node_make(node, plan);
 }
 
 static void on_started(struct hypha_p2p *p2p, void *user)

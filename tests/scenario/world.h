@@ -6,7 +6,7 @@
 #include "scenario/chat.h"
 #include "sim/sim.h"
 
-#define WORLD_MAX_NODES 64
+#define WORLD_MAX_NODES 253
 #define WORLD_PORT      9000
 
 /* How a node is to be; zeroed: a listening chat node with the default slots. */
@@ -18,6 +18,7 @@ struct node_plan {
     bool seed;     /* a seed node: no slots, probes what is announced */
     int64_t slots; /* 0: 8; below 0: none */
     int64_t places;
+    bool quiet; /* messages are no events: for long runs */
 };
 
 struct node {
@@ -46,6 +47,8 @@ struct world *world_create(uint64_t seed);
 void world_destroy(struct world *world);
 
 struct node *world_add(struct world *world, const struct node_plan *plan);
+/* Stopped, and made again by another plan, as a program that was started anew. */
+void node_renew(struct node *node, const struct node_plan *plan);
 void node_start(struct node *node);
 void node_stop(struct node *node);
 void world_start_all(struct world *world);
