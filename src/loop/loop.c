@@ -16,13 +16,18 @@ enum hypha_err hy_loop_init(struct hypha_loop *loop, const struct hy_loop_ops *o
     TAILQ_INIT(&loop->defers);
     LIST_INIT(&loop->wakes);
     loop->read_buffer = hy_alloc(HY_LOOP_READ_BYTES);
-    return loop->read_buffer != NULL ? HYPHA_OK : HYPHA_ERR_NOMEM;
+    loop->write_buffer = hy_alloc(HY_LOOP_WRITE_BYTES);
+    if (loop->read_buffer != NULL && loop->write_buffer != NULL)
+        return HYPHA_OK;
+    hy_loop_fini(loop);
+    return HYPHA_ERR_NOMEM;
 }
 
 void hy_loop_fini(struct hypha_loop *loop)
 {
     hy_free(loop->read_buffer);
-    loop->read_buffer = NULL;
+    hy_free(loop->write_buffer);
+    loop->read_buffer = loop->write_buffer = NULL;
 }
 
 /* ---- the public loop ---- */
@@ -275,4 +280,17 @@ void hy_task_cancel(struct hy_task *task, void (*abandoned)(void *user))
 uint8_t *hy_loop_read_buffer(struct hypha_loop *loop)
 {
     return loop->read_buffer;
+}
+
+uint8_t *hy_loop_borrow_write_buffer(struct hypha_loop *loop)
+{
+    if (loop->write_buffer_lent)
+        return NULL;
+    loop->write_buffer_lent = true;
+    return loop->write_buffer;
+}
+
+void hy_loop_return_write_buffer(struct hypha_loop *loop)
+{
+    loop->write_buffer_lent = false;
 }

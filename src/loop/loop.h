@@ -164,6 +164,11 @@ void hy_task_cancel(struct hy_task *task, void (*abandoned)(void *user));
 #define HY_LOOP_READ_BYTES (256 * 1024)
 /* HY_LOOP_READ_BYTES bytes that all streams of the loop share within one callback. */
 uint8_t *hy_loop_read_buffer(struct hypha_loop *loop);
+#define HY_LOOP_WRITE_BYTES (80 * 1024)
+/* As many bytes to make something in before it is written, for one borrower at a time, within one
+ * callback; NULL: taken. Give them back. */
+uint8_t *hy_loop_borrow_write_buffer(struct hypha_loop *loop);
+void hy_loop_return_write_buffer(struct hypha_loop *loop);
 
 /* ---- for the two loops only ---- */
 
@@ -218,7 +223,8 @@ struct hypha_loop {
     struct hy_defer_queue defers;
     struct hy_wake_list wakes;
     struct hy_wake *wake_next; /* where hy_loop_run_wakes() goes on */
-    uint8_t *read_buffer;
+    uint8_t *read_buffer, *write_buffer;
+    bool write_buffer_lent;
 };
 
 enum hypha_err hy_loop_init(struct hypha_loop *loop, const struct hy_loop_ops *ops);

@@ -493,7 +493,7 @@ static void a_refused_allocation_is_an_error(void **state)
         assert_true(err == HYPHA_OK || err == HYPHA_ERR_NOMEM);
         assert_true((other != NULL) == (err == HYPHA_OK));
     } while (err != HYPHA_OK);
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 4);
     hypha_loop_destroy(other);
 
     struct hy_poll *poll = NULL;

@@ -274,6 +274,16 @@ static void destroy(struct hypha_loop *loop)
     hy_free(real);
 }
 
+/* glibc gives the top of its heap back to the system as soon as 128 KiB are free there, and takes
+ * it again with the next burst of messages, page fault by page fault: half the speed of large
+ * messages. It learns from the largest block that was freed, unless somebody has set the limits by
+ * hand. No page of this one is touched. */
+#define BURST_BYTES (4 * 1024 * 1024)
+static void teach_allocator(void)
+{
+    hy_free(hy_alloc(BURST_BYTES));
+}
+
 enum hypha_err hypha_loop_create(struct hypha_loop **ret_loop)
 {
     struct hy_uv_loop *real = hy_alloc(sizeof *real);
@@ -303,6 +313,7 @@ enum hypha_err hypha_loop_create(struct hypha_loop **ret_loop)
     real->async.data = real;
     real->timer.data = real;
     update_clock(real);
+    teach_allocator();
     *ret_loop = &real->base;
     return HYPHA_OK;
 

@@ -11,8 +11,10 @@
  *   any         the lower stream ended                ENDED   (on_end, the same reason)
  *
  * GnuTLS pulls from the bytes that the lower stream shows us at this moment, and pushes into
- * `out`, which exists only while the lower stream cannot take it. Plaintext is handed on inside
- * GnuTLS's own record buffer. So an idle session holds no buffer of ours. A peer that stops
+ * `out`, which exists only while the lower stream cannot take it (while it can, records are made
+ * in the loop's write buffer: an allocation of that size for every write, and the heap's growing
+ * and shrinking that comes with it, would cost as much as the cipher). Plaintext is handed on
+ * inside GnuTLS's own record buffer. So an idle session holds no buffer of ours. A peer that stops
  * reading holds OUT_BATCH bytes and their overhead, an owner that stops reading at most what one
  * read of the lower stream gave.
  *
@@ -47,6 +49,7 @@ struct tls_stream {
     uint8_t *kept;
     uint8_t *out;
     size_t out_len, out_cap, out_sent;
+    bool out_borrowed; /* it is the loop's, for the length of a write */
     struct hy_defer defer;
     enum tls_state state;
     enum hypha_err failed; /* to be told at the turn's end, or when `kept` is used up */
@@ -102,7 +105,11 @@ static void leave(struct tls_stream *stream)
 
 static void out_free(struct tls_stream *stream)
 {
-    hy_free(stream->out);
+    if (stream->out_borrowed)
+        hy_loop_return_write_buffer(stream->loop);
+    else
+        hy_free(stream->out);
+    stream->out_borrowed = false;
     stream->out = NULL;
     stream->out_len = stream->out_cap = stream->out_sent = 0;
 }
@@ -118,6 +125,22 @@ static void end(struct tls_stream *stream, enum hypha_err why)
 
 /* ---- the session's way down ---- */
 
+/* What is in the loop's buffer is to stay: into memory of our own, `size` bytes of it. */
+static bool out_keep(struct tls_stream *stream, size_t size)
+{
+    size_t len = stream->out_len - stream->out_sent;
+    uint8_t *own = hy_alloc(size);
+
+    if (own == NULL)
+        return false;
+    memcpy(own, stream->out + stream->out_sent, len);
+    out_free(stream);
+    stream->out = own;
+    stream->out_len = len;
+    stream->out_cap = size;
+    return true;
+}
+
 static bool out_reserve(struct tls_stream *stream, size_t more)
 {
     size_t need = stream->out_len + more;
@@ -126,6 +149,8 @@ static bool out_reserve(struct tls_stream *stream, size_t more)
         return true;
     if (need > OUT_MAX)
         return false;
+    if (stream->out_borrowed)
+        return out_keep(stream, need);
     uint8_t *grown = hy_realloc(stream->out, need);
 
     if (grown == NULL)
@@ -133,6 +158,15 @@ static bool out_reserve(struct tls_stream *stream, size_t more)
     stream->out = grown;
     stream->out_cap = need;
     return true;
+}
+
+static void out_borrow(struct tls_stream *stream)
+{
+    if (stream->out != NULL)
+        return;
+    stream->out = hy_loop_borrow_write_buffer(stream->loop);
+    stream->out_borrowed = stream->out != NULL;
+    stream->out_cap = stream->out_borrowed ? HY_LOOP_WRITE_BYTES : 0;
 }
 
 static ssize_t on_push(gnutls_transport_ptr_t user, const giovec_t *pieces, int count)
@@ -514,14 +548,18 @@ static size_t tls_write(struct hy_stream *base, const struct iovec *pieces, size
         wanted += pieces[i].iov_len;
     advance(&cursor, 0); /* over empty pieces */
 
-    /* One buffer for all batches: an allocation for each would cost more than the cipher. */
     bool room = stream->out == NULL;
+    out_borrow(stream);
     while (taken < wanted && room && stream->failed == HYPHA_OK) {
         taken += encrypt_batch(stream, &cursor, wanted - taken);
         room = pass_on(stream);
     }
     if (room)
         out_free(stream);
+    else if (stream->out_borrowed && !out_keep(stream, stream->out_len - stream->out_sent)) {
+        out_free(stream); /* records are lost: nothing that follows could be decrypted */
+        stream->failed = HYPHA_ERR_NOMEM;
+    }
     if (stream->failed != HYPHA_OK)
         hy_defer_start(&stream->defer);
     else if (taken < wanted)
