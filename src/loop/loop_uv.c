@@ -13,12 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-struct hy_uv_post {
-    void (*cb)(void *user);
-    void *user;
-    STAILQ_ENTRY(hy_uv_post) entry;
-};
-
 enum hypha_err hy_uv_err(int uv_status)
 {
     switch (uv_status) {
@@ -44,12 +38,10 @@ enum hypha_err hy_uv_err(int uv_status)
 static enum hypha_err post(struct hypha_loop *loop, void (*cb)(void *), void *user)
 {
     struct hy_uv_loop *real = hy_uv_loop_of(loop);
-    struct hy_uv_post *item = hy_alloc(sizeof *item);
+    struct hy_post *item = hy_post_create(cb, user);
 
     if (item == NULL)
         return HYPHA_ERR_NOMEM;
-    item->cb = cb;
-    item->user = user;
     (void)pthread_mutex_lock(&real->post_lock);
     STAILQ_INSERT_TAIL(&real->posts, item, entry);
     (void)__atomic_add_fetch(&real->post_count, 1, __ATOMIC_ACQ_REL);
@@ -64,42 +56,28 @@ static bool has_posts(const struct hy_uv_loop *real)
     return __atomic_load_n(&real->post_count, __ATOMIC_ACQUIRE) > 0;
 }
 
-static void take_posts(struct hy_uv_loop *real, struct hy_uv_post_queue *ret_posts)
+static void take_posts(struct hy_uv_loop *real, struct hy_posts *ret_posts)
 {
-    STAILQ_INIT(ret_posts);
     (void)pthread_mutex_lock(&real->post_lock);
-    STAILQ_CONCAT(ret_posts, &real->posts);
+    hy_posts_take(&real->posts, ret_posts);
     __atomic_store_n(&real->post_count, 0, __ATOMIC_RELEASE);
     (void)pthread_mutex_unlock(&real->post_lock);
 }
 
-/* Those posted so far, in order; later ones wait for the next turn. */
 static void run_posts(struct hy_uv_loop *real)
 {
-    struct hy_uv_post_queue posts;
-    struct hy_uv_post *item;
+    struct hy_posts posts;
 
     take_posts(real, &posts);
-    while ((item = STAILQ_FIRST(&posts)) != NULL) {
-        void (*cb)(void *) = item->cb;
-        void *user = item->user;
-
-        STAILQ_REMOVE_HEAD(&posts, entry);
-        hy_free(item);
-        cb(user);
-    }
+    hy_posts_run(&posts);
 }
 
 static void drop_posts(struct hy_uv_loop *real)
 {
-    struct hy_uv_post_queue posts;
-    struct hy_uv_post *item;
+    struct hy_posts posts;
 
     take_posts(real, &posts);
-    while ((item = STAILQ_FIRST(&posts)) != NULL) {
-        STAILQ_REMOVE_HEAD(&posts, entry);
-        hy_free(item);
-    }
+    hy_posts_drop(&posts);
 }
 
 /* ---- the turn ---- */

@@ -3,10 +3,10 @@
 #define HY_LOOP_LOOP_UV_H
 
 #include "loop/loop.h"
+#include "loop/posts.h"
 #include <pthread.h>
 #include <uv.h>
 
-struct hy_uv_post;
 struct hy_uv_poll;
 struct hy_uv_resolve;
 struct hy_uv_signal;
@@ -16,7 +16,6 @@ LIST_HEAD(hy_uv_poll_list, hy_uv_poll);
 LIST_HEAD(hy_uv_resolve_list, hy_uv_resolve);
 LIST_HEAD(hy_uv_signal_list, hy_uv_signal);
 LIST_HEAD(hy_uv_task_list, hy_uv_task);
-STAILQ_HEAD(hy_uv_post_queue, hy_uv_post);
 
 #define HY_LOOP_POOL_BYTES 4096
 
@@ -38,8 +37,8 @@ struct hy_uv_loop {
     struct hy_uv_task_list tasks;
 
     pthread_mutex_t post_lock;
-    struct hy_uv_post_queue posts; /* under post_lock */
-    size_t post_count;             /* atomic, so that a turn need not lock */
+    struct hy_posts posts; /* under post_lock */
+    size_t post_count;     /* atomic, so that a turn need not lock */
 
     uint8_t pool[HY_LOOP_POOL_BYTES]; /* random bytes not yet handed out: the last pool_left */
     size_t pool_left;

@@ -5,6 +5,7 @@
 #define HY_SIM_SIM_INTERNAL_H
 
 #include "base/map.h"
+#include "loop/posts.h"
 #include "sim/sim.h"
 
 /* A packet that can't get through is sent again after so long. */
@@ -170,12 +171,10 @@ void hy_sim_listener_destroy(struct hy_sim_listener *listener);
 
 /* ---- all of it ---- */
 
-struct hy_sim_post;
 struct hy_sim_lookup;
 struct hy_sim_task;
 struct hy_sim_name;
 struct hy_sim_pair;
-STAILQ_HEAD(hy_sim_post_queue, hy_sim_post);
 LIST_HEAD(hy_sim_lookup_list, hy_sim_lookup);
 LIST_HEAD(hy_sim_task_list, hy_sim_task);
 
@@ -187,7 +186,7 @@ struct hy_sim {
     bool running;
     bool stopped;
     bool woken;
-    struct hy_sim_post_queue posts;
+    struct hy_posts posts;
     struct hy_sim_lookup_list lookups;
     struct hy_sim_task_list tasks;
     struct hy_sim_name *names;

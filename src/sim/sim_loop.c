@@ -10,12 +10,6 @@
 #include <assert.h>
 #include <string.h>
 
-struct hy_sim_post {
-    void (*cb)(void *user);
-    void *user;
-    STAILQ_ENTRY(hy_sim_post) entry;
-};
-
 struct hy_sim_name {
     char *name; /* key */
     size_t count;
@@ -117,31 +111,20 @@ static uint64_t wall_ns(const struct hypha_loop *loop)
 static enum hypha_err post(struct hypha_loop *loop, void (*cb)(void *), void *user)
 {
     struct hy_sim *sim = hy_sim_of(loop);
-    struct hy_sim_post *item = hy_alloc(sizeof *item);
+    struct hy_post *item = hy_post_create(cb, user);
 
     if (item == NULL)
         return HYPHA_ERR_NOMEM;
-    item->cb = cb;
-    item->user = user;
     STAILQ_INSERT_TAIL(&sim->posts, item, entry);
     return HYPHA_OK;
 }
 
-/* Those posted so far; later ones wait for the next turn. */
 static void run_posts(struct hy_sim *sim)
 {
-    struct hy_sim_post_queue posts = STAILQ_HEAD_INITIALIZER(posts);
-    struct hy_sim_post *item;
+    struct hy_posts posts;
 
-    STAILQ_CONCAT(&posts, &sim->posts);
-    while ((item = STAILQ_FIRST(&posts)) != NULL) {
-        void (*cb)(void *) = item->cb;
-        void *user = item->user;
-
-        STAILQ_REMOVE_HEAD(&posts, entry);
-        hy_free(item);
-        cb(user);
-    }
+    hy_posts_take(&sim->posts, &posts);
+    hy_posts_run(&posts);
 }
 
 static void wake(struct hypha_loop *loop)
@@ -439,8 +422,6 @@ static void drop_names(struct hy_sim *sim)
 
 void hy_sim_destroy(struct hy_sim *sim)
 {
-    struct hy_sim_post *item;
-
     if (sim == NULL)
         return;
     assert(!sim->running);
@@ -454,10 +435,7 @@ void hy_sim_destroy(struct hy_sim *sim)
             task->tell = NULL; /* `done` would come after the end */
         on_task_done(task);
     }
-    while ((item = STAILQ_FIRST(&sim->posts)) != NULL) {
-        STAILQ_REMOVE_HEAD(&sim->posts, entry);
-        hy_free(item);
-    }
+    hy_posts_drop(&sim->posts);
     drop_names(sim);
     hy_loop_fini(&sim->base);
     hy_free(sim);
