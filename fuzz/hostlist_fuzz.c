@@ -70,6 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(memcmp(&first, &second, sizeof first) == 0);
     (void)snprintf(copy, sizeof copy, "%s.bak", path);
     (void)unlink(copy);
+    (void)snprintf(copy, sizeof copy, "%s.book", path);
+    (void)unlink(copy);
     (void)unlink(path);
     return 0;
 }

@@ -30,6 +30,28 @@ static void check_answer(struct hy_rpc_buffer *out, struct hy_rpc_id id, bool is
     hy_rpc_buffer_take(out, line.len);
 }
 
+/* What passes for a notification is one again when we send it, and never a reply. */
+static void take_notification(struct hypha_span line)
+{
+    struct hy_rpc_notification notification, again;
+    struct hy_rpc_buffer out = { 0 };
+    struct hy_rpc_reply reply;
+    json_t *root = hy_rpc_json_parse(line), *second = NULL;
+
+    if (hy_rpc_notification_of(root, &notification)) {
+        FUZZ_CHECK(hy_rpc_reply_of(root, line, &reply) != HYPHA_OK);
+        FUZZ_CHECK(hy_rpc_put_notification(&out, notification.method, notification.params));
+        struct hypha_span text = hy_rpc_buffer_span(&out);
+        second = hy_rpc_json_parse(hy_span(text.at, text.len - 2));
+        FUZZ_CHECK(hy_rpc_notification_of(second, &again));
+        FUZZ_CHECK(strcmp(again.method, notification.method) == 0);
+        FUZZ_CHECK(json_equal(again.params, notification.params) == 1);
+    }
+    json_decref(second);
+    json_decref(root);
+    hy_rpc_buffer_fini(&out);
+}
+
 static void take_line(struct hypha_span line)
 {
     struct hy_rpc_request request;
@@ -52,6 +74,7 @@ static void take_line(struct hypha_span line)
     if (hy_rpc_reply_parse(line, &reply, &root) == HYPHA_OK)
         FUZZ_CHECK(reply.result != NULL || reply.message != NULL);
     json_decref(root);
+    take_notification(line);
 }
 
 static uint64_t sum_of(struct hypha_span bytes)

@@ -4,8 +4,9 @@
 #include "transport/transport.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#define MAX_REPLY_BYTES (64U * 1024 * 1024) /* R's servers know no bound */
+#define MAX_REPLY_BYTES (16U * 1024 * 1024) /* spec: apps.md 2.2 */
 
 enum client_state { CLIENT_DIALING, CLIENT_OPEN, CLIENT_ENDED };
 
@@ -18,6 +19,14 @@ struct client_call {
     TAILQ_ENTRY(client_call) entry;
 };
 
+struct client_subscription {
+    int64_t id; /* of its request: an error may answer it */
+    char *method;
+    hy_rpc_notified_cb cb;
+    void *user;
+    TAILQ_ENTRY(client_subscription) entry;
+};
+
 struct hy_rpc_client {
     struct hypha_loop *loop;
     enum client_state state;
@@ -27,8 +36,10 @@ struct hy_rpc_client {
     struct hy_stream *stream;
     struct hy_rpc_buffer out;
     struct hy_rpc_lines in;
-    TAILQ_HEAD(, client_call) calls;
+    TAILQ_HEAD(, client_call) calls; /* both in the order of their ids */
+    TAILQ_HEAD(, client_subscription) subscriptions;
     int64_t next_id;
+    int64_t auth_id; /* of the request with the token; 0: none, or answered */
     struct hy_timer dial_deadline;
     struct hy_defer fail; /* tells calls of an end found inside a call */
     enum hypha_err why;
@@ -54,6 +65,24 @@ static void call_tell(struct client_call *call, const struct hy_rpc_reply *reply
     cb(user, reply);
 }
 
+static void subscription_forget(
+    struct hy_rpc_client *client, struct client_subscription *subscription)
+{
+    TAILQ_REMOVE(&client->subscriptions, subscription, entry);
+    hy_free(subscription->method);
+    hy_free(subscription);
+}
+
+static void subscription_tell_end(struct hy_rpc_client *client,
+    struct client_subscription *subscription, enum hypha_err err, int code, const char *message)
+{
+    hy_rpc_notified_cb cb = subscription->cb;
+    void *user = subscription->user;
+
+    subscription_forget(client, subscription);
+    cb(user, err, NULL, code, message);
+}
+
 static void client_free_if_idle(struct hy_rpc_client *client)
 {
     if (!client->destroyed || client->busy > 0)
@@ -77,18 +106,24 @@ static void leave(struct hy_rpc_client *client)
     client_free_if_idle(client);
 }
 
-/* Between enter() and leave(). */
+/* Between enter() and leave(). Those who ask again when they are told are told later. */
 static void client_end(struct hy_rpc_client *client, enum hypha_err why)
 {
     struct hy_rpc_reply reply = { .err = why };
+    struct client_call *call;
+    struct client_subscription *subscription;
+    int64_t until = client->next_id;
 
     client->state = CLIENT_ENDED;
     client->why = why;
     hy_timer_stop(&client->dial_deadline);
     hy_stream_close(client->stream);
     client->stream = NULL;
-    while (!client->destroyed && !TAILQ_EMPTY(&client->calls))
-        call_tell(TAILQ_FIRST(&client->calls), &reply);
+    while (!client->destroyed && (call = TAILQ_FIRST(&client->calls)) != NULL && call->id < until)
+        call_tell(call, &reply);
+    while (!client->destroyed && (subscription = TAILQ_FIRST(&client->subscriptions)) != NULL &&
+        subscription->id < until)
+        subscription_tell_end(client, subscription, why, 0, NULL);
 }
 
 /* ---- the stream's events ---- */
@@ -124,21 +159,67 @@ static struct client_call *call_find(struct hy_rpc_client *client, int64_t id)
     return id == -1 ? TAILQ_FIRST(&client->calls) : NULL;
 }
 
+static struct client_subscription *subscription_find(
+    struct hy_rpc_client *client, int64_t id, const char *method)
+{
+    struct client_subscription *subscription;
+
+    TAILQ_FOREACH (subscription, &client->subscriptions, entry)
+        if (method != NULL ? strcmp(subscription->method, method) == 0 : subscription->id == id)
+            return subscription;
+    return NULL;
+}
+
+static void take_notification(
+    struct hy_rpc_client *client, const struct hy_rpc_notification *notification)
+{
+    struct client_subscription *subscription = subscription_find(client, 0, notification->method);
+
+    if (subscription != NULL) /* else nobody asked */
+        subscription->cb(subscription->user, HYPHA_OK, notification->params, 0, NULL);
+}
+
+/* A server without a token knows no such method: then it wants none. */
+static enum hypha_err take_auth_reply(
+    struct hy_rpc_client *client, const struct hy_rpc_reply *reply)
+{
+    client->auth_id = 0;
+    return reply->result != NULL || reply->code == HY_RPC_METHOD_NOT_FOUND ? HYPHA_OK
+                                                                           : HYPHA_ERR_ACCESS;
+}
+
+static enum hypha_err take_reply(struct hy_rpc_client *client, const struct hy_rpc_reply *reply)
+{
+    struct client_call *call = call_find(client, reply->id);
+    struct client_subscription *subscription = subscription_find(client, reply->id, NULL);
+
+    if (client->auth_id != 0 && reply->id == client->auth_id)
+        return take_auth_reply(client, reply);
+    /* id 0: said to all, before the server hangs up. */
+    if (call == NULL && subscription == NULL && reply->result == NULL && reply->id <= 0) {
+        call = TAILQ_FIRST(&client->calls);
+        subscription = TAILQ_FIRST(&client->subscriptions);
+    }
+    if (call != NULL) /* else it came too late */
+        call_tell(call, reply);
+    else if (subscription != NULL && reply->result == NULL) /* a result only acknowledges */
+        subscription_tell_end(client, subscription, HYPHA_ERR_REFUSED, reply->code, reply->message);
+    return HYPHA_OK;
+}
+
 static enum hypha_err take_line(struct hy_rpc_client *client, struct hypha_span line)
 {
+    struct hy_rpc_notification notification;
     struct hy_rpc_reply reply;
-    json_t *root;
-    enum hypha_err err = hy_rpc_reply_parse(line, &reply, &root);
+    json_t *root = hy_rpc_json_parse(line);
+    enum hypha_err err = HYPHA_OK;
 
-    if (err != HYPHA_OK)
-        return err;
-    struct client_call *call = call_find(client, reply.id);
-    if (call != NULL) /* else it came too late, or id 0: said to all and to nobody */
-        call_tell(call, &reply);
-    else if (reply.id == 0 && reply.result == NULL && !TAILQ_EMPTY(&client->calls))
-        call_tell(TAILQ_FIRST(&client->calls), &reply);
+    if (hy_rpc_notification_of(root, &notification))
+        take_notification(client, &notification);
+    else if ((err = hy_rpc_reply_of(root, line, &reply)) == HYPHA_OK)
+        err = take_reply(client, &reply);
     json_decref(root);
-    return HYPHA_OK;
+    return err;
 }
 
 static void on_read(struct hy_stream *stream, struct hypha_span bytes, void *user)
@@ -250,6 +331,7 @@ enum hypha_err hy_rpc_client_create(
     client->in.max = MAX_REPLY_BYTES;
     client->next_id = 1;
     TAILQ_INIT(&client->calls);
+    TAILQ_INIT(&client->subscriptions);
     hy_timer_init(&client->dial_deadline, loop, on_dial_deadline, client);
     hy_defer_init(&client->fail, loop, on_fail, client);
     enum hypha_err err = hy_rpc_endpoint_dial(endpoint, &client->endpoint, why);
@@ -279,12 +361,37 @@ void hy_rpc_client_destroy(struct hy_rpc_client *client)
     client->stream = NULL;
     while (!TAILQ_EMPTY(&client->calls))
         call_forget(TAILQ_FIRST(&client->calls));
+    while (!TAILQ_EMPTY(&client->subscriptions))
+        subscription_forget(client, TAILQ_FIRST(&client->subscriptions));
     client_free_if_idle(client);
 }
 
 bool hy_rpc_client_is_open(const struct hy_rpc_client *client)
 {
     return client->state == CLIENT_OPEN;
+}
+
+enum hypha_err hy_rpc_client_set_token(struct hy_rpc_client *client, const char *token)
+{
+    json_t *params = json_pack("[s]", token);
+    bool ok = params != NULL &&
+        hy_rpc_put_request(&client->out, client->next_id, HY_RPC_AUTH, params);
+
+    json_decref(params);
+    if (!ok)
+        return HYPHA_ERR_NOMEM;
+    client->auth_id = client->next_id++;
+    flush(client);
+    return HYPHA_OK;
+}
+
+/* On its way, or told of the end later. */
+static void send_asked(struct hy_rpc_client *client)
+{
+    if (client->state == CLIENT_ENDED)
+        hy_defer_start(&client->fail);
+    else
+        flush(client);
 }
 
 enum hypha_err hy_rpc_client_call(struct hy_rpc_client *client, const char *method, json_t *params,
@@ -303,9 +410,35 @@ enum hypha_err hy_rpc_client_call(struct hy_rpc_client *client, const char *meth
     hy_timer_init(&call->deadline, client->loop, on_call_deadline, call);
     hy_timer_start(&call->deadline, timeout_ms > 0 ? timeout_ms : HY_RPC_CLIENT_TIMEOUT_MS);
     TAILQ_INSERT_TAIL(&client->calls, call, entry);
-    if (client->state == CLIENT_ENDED)
-        hy_defer_start(&client->fail);
-    else
-        flush(client);
+    send_asked(client);
     return HYPHA_OK;
+}
+
+enum hypha_err hy_rpc_client_subscribe(struct hy_rpc_client *client, const char *method,
+    json_t *params, hy_rpc_notified_cb cb, void *user)
+{
+    struct client_subscription *subscription = NULL;
+    enum hypha_err err = HYPHA_ERR_NOMEM;
+
+    if (subscription_find(client, 0, method) != NULL) {
+        err = HYPHA_ERR_EXISTS;
+        goto fail;
+    }
+    subscription = hy_alloc(sizeof *subscription);
+    if (subscription == NULL || (subscription->method = hy_strdup(method)) == NULL ||
+        !hy_rpc_put_request(&client->out, client->next_id, method, params))
+        goto fail;
+    json_decref(params);
+    subscription->id = client->next_id++;
+    subscription->cb = cb;
+    subscription->user = user;
+    TAILQ_INSERT_TAIL(&client->subscriptions, subscription, entry);
+    send_asked(client);
+    return HYPHA_OK;
+fail:
+    if (subscription != NULL)
+        hy_free(subscription->method);
+    hy_free(subscription);
+    json_decref(params);
+    return err;
 }

@@ -4,8 +4,12 @@
  *   DIALING  connected (TLS done)       OPEN   what was asked meanwhile is sent
  *   DIALING  30 s, failure              ENDED  every call is told
  *   OPEN     reply                      OPEN   its call is told
+ *   OPEN     notification               OPEN   the subscription of its method is told
+ *   OPEN     error to a subscription    OPEN   it is told, and gone
+ *   OPEN     error to the token         ENDED  every call is told ACCESS
  *   OPEN     30 s without a call's own  OPEN   that call is told TIMEOUT
- *   OPEN     EOF, error, no JSON-RPC    ENDED  every call is told
+ *   OPEN     EOF, error, no JSON-RPC,   ENDED  every call and subscription is told
+ *            a line of 16 MiB
  *
  * Threads: the loop's thread. spec: apps.md 2.2, 2.3, 5 */
 #ifndef HY_RPC_CLIENT_H
@@ -29,11 +33,13 @@ void hy_rpc_client_destroy(struct hy_rpc_client *client);
 /* Connected, and not ended. */
 bool hy_rpc_client_is_open(const struct hy_rpc_client *client);
 
-/* The first thing to be sent, for a server with an access token; before any call. Errors: NOMEM. */
+/* The first thing to be sent, for a server with an access token; before any call. A server that
+ * does not take it: ENDED, every call is told ACCESS. Errors: NOMEM. */
 enum hypha_err hy_rpc_client_set_token(struct hy_rpc_client *client, const char *token);
 
-/* One notification. params: borrowed. err: not HYPHA_OK once, at last: the connection ended
- * (params NULL), or the server refused: code and message of its error object. */
+/* One notification. params: borrowed, an array or object. err: not HYPHA_OK once, at last, and
+ * params is NULL: the connection ended (code 0), or the server refused (REFUSED; code and message
+ * of its error object); it may be asked again. */
 typedef void (*hy_rpc_notified_cb)(
     void *user, enum hypha_err err, const json_t *params, int code, const char *message);
 /* Subscribe: the request gets no reply, notifications of this method come until the client is

@@ -71,25 +71,22 @@ static enum hypha_err endpoint_parse(
 }
 
 enum hypha_err hy_rpc_endpoint_listen(
-    const char *text, struct hy_rpc_endpoint *ret_endpoint, char why[HY_RPC_WHY_BYTES])
+    const char *text, bool token, struct hy_rpc_endpoint *ret_endpoint, char why[HY_RPC_WHY_BYTES])
 {
     struct hy_rpc_endpoint endpoint;
+    bool http = strncmp(text, HY_RPC_HTTP_PREFIX, strlen(HY_RPC_HTTP_PREFIX)) == 0;
+    enum hypha_err err = endpoint_parse(
+        http ? text + strlen(HY_RPC_HTTP_PREFIX) : text, true, &endpoint, why);
 
-    if (strncmp(text, "http+", 5) == 0) {
-        (void)snprintf(why, HY_RPC_WHY_BYTES,
-            "\"%.150s\": HTTP is not available in this version, only lines: leave out \"http+\"",
-            text);
-        return HYPHA_ERR_UNSUPPORTED_TRANSPORT;
-    }
-    enum hypha_err err = endpoint_parse(text, true, &endpoint, why);
     if (err != HYPHA_OK)
         return err;
+    endpoint.http = http;
     /* A name is judged again when its address is bound: server.c. */
-    if (endpoint.scheme != HY_RPC_UNIX && !hy_rpc_is_loopback(endpoint.url) &&
+    if (!token && endpoint.scheme != HY_RPC_UNIX && !hy_rpc_is_loopback(endpoint.url) &&
         strcmp(hypha_url_host(endpoint.url), "localhost") != 0) {
         (void)snprintf(why, HY_RPC_WHY_BYTES,
-            "\"%.100s\": without an access token RPC listens on loopback only: expected "
-            "127.0.0.1, [::1], localhost or a unix socket",
+            "\"%.100s\": without an access token RPC listens on loopback only: set rpc_token, or "
+            "listen on 127.0.0.1, [::1], localhost or a unix socket",
             text);
         hy_rpc_endpoint_fini(&endpoint);
         return HYPHA_ERR_ACCESS;
@@ -134,6 +131,13 @@ enum hypha_err hy_rpc_endpoint_dial(
 {
     char url[1024];
 
+    if (strncmp(text, HY_RPC_HTTP_PREFIX, strlen(HY_RPC_HTTP_PREFIX)) == 0) {
+        (void)snprintf(why, HY_RPC_WHY_BYTES,
+            "\"%.150s\": this client speaks lines, not HTTP: expected an address at which the "
+            "server listens without \"http+\"",
+            text);
+        return HYPHA_ERR_UNSUPPORTED_TRANSPORT;
+    }
     if (strstr(text, "://") != NULL)
         return endpoint_parse(text, false, ret_endpoint, why);
     if (strncmp(text, "unix:", 5) == 0 && text[5] != '\0') {

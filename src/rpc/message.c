@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ const char *hy_rpc_code_text(int code)
         return "id mismatch";
     case HY_RPC_INVALID_REPLY:
         return "invalid reply";
+    case HY_RPC_TOKEN_REQUIRED:
+        return "access token required";
     default:
         return "server error";
     }
@@ -173,25 +176,40 @@ bool hy_rpc_put_error(struct hy_rpc_buffer *out, struct hy_rpc_id id, int code, 
     return false;
 }
 
+/* What follows the head, or the version, of a request or a notification. */
+static bool put_method(struct hy_rpc_buffer *out, const char *method, const json_t *params)
+{
+    return put_text(out, ",\"method\":") && put_string(out, method) &&
+        put_text(out, ",\"params\":") &&
+        (params != NULL ? hy_rpc_buffer_put_json(out, params) : put_text(out, "[]")) &&
+        put_text(out, "}\r\n");
+}
+
 bool hy_rpc_put_request(
     struct hy_rpc_buffer *out, int64_t id, const char *method, const json_t *params)
 {
     size_t before = hy_rpc_buffer_size(out);
     struct hy_rpc_id known = { .known = true, .number = id };
 
-    if (put_head(out, known) && put_text(out, ",\"method\":") && put_string(out, method) &&
-        put_text(out, ",\"params\":") &&
-        (params != NULL ? hy_rpc_buffer_put_json(out, params) : put_text(out, "[]")) &&
-        put_text(out, "}\r\n"))
+    if (put_head(out, known) && put_method(out, method, params))
         return true;
     out->len = out->at + before;
     return false;
 }
 
-enum hypha_err hy_rpc_reply_parse(
-    struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root)
+bool hy_rpc_put_notification(struct hy_rpc_buffer *out, const char *method, const json_t *params)
 {
-    json_t *root = hy_rpc_json_parse(line);
+    size_t before = hy_rpc_buffer_size(out);
+
+    if (put_text(out, "{\"jsonrpc\":\"2.0\"") && put_method(out, method, params))
+        return true;
+    out->len = out->at + before;
+    return false;
+}
+
+enum hypha_err hy_rpc_reply_of(
+    const json_t *root, struct hypha_span line, struct hy_rpc_reply *ret_reply)
+{
     const json_t *error = json_object_get(root, "error");
     const json_t *code = json_object_get(error, "code");
     const json_t *message = json_object_get(error, "message");
@@ -201,15 +219,39 @@ enum hypha_err hy_rpc_reply_parse(
     /* A server that could not read our id answers null: there is only us to mean. */
     if (!read_id(json_object_get(root, "id"), &reply.id))
         reply.id = -1;
-    if ((reply.result == NULL) != failed) {
-        json_decref(root);
+    if ((reply.result == NULL) != failed)
         return HYPHA_ERR_MALFORMED;
-    }
     if (failed) {
-        reply.code = (int)json_integer_value(code);
+        json_int_t number = json_integer_value(code);
+
+        reply.code = number >= INT_MIN && number <= INT_MAX ? (int)number : HY_RPC_SERVER_ERROR;
         reply.message = json_string_value(message);
     }
     *ret_reply = reply;
-    *ret_root = root;
     return HYPHA_OK;
+}
+
+enum hypha_err hy_rpc_reply_parse(
+    struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root)
+{
+    json_t *root = hy_rpc_json_parse(line);
+    enum hypha_err err = hy_rpc_reply_of(root, line, ret_reply);
+
+    if (err != HYPHA_OK)
+        json_decref(root);
+    else
+        *ret_root = root;
+    return err;
+}
+
+bool hy_rpc_notification_of(const json_t *root, struct hy_rpc_notification *ret_notification)
+{
+    const json_t *method = json_object_get(root, "method");
+    const json_t *params = json_object_get(root, "params");
+
+    if (!json_is_string(method) || (!json_is_array(params) && !json_is_object(params)) ||
+        json_object_get(root, "result") != NULL || json_object_get(root, "error") != NULL)
+        return false;
+    *ret_notification = (struct hy_rpc_notification){ json_string_value(method), params };
+    return true;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define HY_RPC_MAX_DEPTH 64
+#define HY_RPC_AUTH      "rpc.auth" /* the method that takes the access token */
 
 enum hy_rpc_code {
     HY_RPC_OK = 0,
@@ -21,6 +22,7 @@ enum hy_rpc_code {
     HY_RPC_ID_MISMATCH = -32360,
     HY_RPC_INVALID_REPLY = -32361,
     HY_RPC_SERVER_ERROR = -32000,
+    HY_RPC_TOKEN_REQUIRED = -32001, /* ours: server.h, hy_rpc_server_set_token() */
 };
 
 /* The text that goes with a code; static. */
@@ -56,6 +58,9 @@ bool hy_rpc_put_error(
 bool hy_rpc_put_request(
     struct hy_rpc_buffer *out, int64_t id, const char *method, const json_t *params);
 
+/* params: as above. No id, and none is answered. */
+bool hy_rpc_put_notification(struct hy_rpc_buffer *out, const char *method, const json_t *params);
+
 struct hy_rpc_reply {
     enum hypha_err err; /* not HYPHA_OK: no reply came, or MALFORMED: it is none */
     int64_t id;
@@ -65,8 +70,19 @@ struct hy_rpc_reply {
     struct hypha_span line; /* as received */
 };
 
-/* MALFORMED unless it is a response. ret_root owns what the reply points to; json_decref() it. */
+/* MALFORMED unless `root` is a response; what ret_reply points to belongs to it. */
+enum hypha_err hy_rpc_reply_of(
+    const json_t *root, struct hypha_span line, struct hy_rpc_reply *ret_reply);
+/* The same for a line. ret_root owns what the reply points to; json_decref() it. */
 enum hypha_err hy_rpc_reply_parse(
     struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root);
+
+struct hy_rpc_notification {
+    const char *method;
+    const json_t *params; /* array or object */
+};
+
+/* False unless `root` is a notification; what ret_notification points to belongs to it. */
+bool hy_rpc_notification_of(const json_t *root, struct hy_rpc_notification *ret_notification);
 
 #endif

@@ -2,37 +2,17 @@
 #include "rpc/server.h"
 
 #include "base/alloc.h"
+#include "fakes/rpc_fixture.h"
+#include "fakes/rpc_tls_client.h"
 #include "rpc/endpoint.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
-/* cmocka wants the above first */
-#include <arpa/inet.h>
-#include <cmocka.h>
 
-#define DEADLINE_MS 20000
-
-static struct hypha_loop *loop;
-static struct hy_rpc_server *server;
 static struct hy_rpc_call *held[8];
 static size_t held_count, cancelled;
-static enum hypha_err listened;
 static char folder[64];
 
 /* ---- methods ---- */
-
-static void rpc_echo(struct hy_rpc_call *call, const json_t *params, void *user)
-{
-    (void)user;
-    hy_rpc_call_result(call, params != NULL ? json_deep_copy(params) : json_array());
-}
 
 static void on_cancel(struct hy_rpc_call *call, void *user)
 {
@@ -82,166 +62,21 @@ static void rpc_stop(struct hy_rpc_call *call, const json_t *params, void *user)
     hy_rpc_call_result(call, json_true());
 }
 
-/* ---- the loop, until something is so ---- */
-
-static bool late;
-
-static void on_late(void *user)
-{
-    (void)user;
-    late = true;
-    hypha_loop_stop(loop);
-}
-
-static void run_until_stopped(void)
-{
-    struct hy_timer deadline;
-
-    late = false;
-    hy_timer_init(&deadline, loop, on_late, NULL);
-    hy_timer_start(&deadline, DEADLINE_MS);
-    assert_int_equal(hypha_loop_run(loop), HYPHA_OK);
-    hy_timer_stop(&deadline);
-    assert_false(late);
-}
-
-static void on_listening(void *user, enum hypha_err err)
-{
-    (void)user;
-    listened = err;
-    hypha_loop_stop(loop);
-}
-
-static void listen_on(const char *url)
-{
-    char why[256] = "";
-
-    assert_int_equal(hy_rpc_server_listen(server, url, on_listening, NULL, why), HYPHA_OK);
-    run_until_stopped();
-}
-
 static void set_up_server(const struct hy_rpc_limits *limits, const char *url)
 {
     static const struct {
         const char *name;
         hy_rpc_method_cb cb;
-    } methods[] = { { "echo", rpc_echo }, { "hold", rpc_hold }, { "fail", rpc_fail },
-        { "nothing", rpc_nothing }, { "big", rpc_big }, { "stop", rpc_stop } };
-    struct hy_log silent = { 0 };
+    } methods[] = { { "hold", rpc_hold }, { "fail", rpc_fail }, { "nothing", rpc_nothing },
+        { "big", rpc_big }, { "stop", rpc_stop } };
 
     held_count = cancelled = 0;
-    assert_int_equal(hypha_loop_create(&loop), HYPHA_OK);
-    assert_int_equal(hy_rpc_server_create(loop, &silent, limits, &server), HYPHA_OK);
+    start_server(limits, NULL, NULL);
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        assert_int_equal(hy_rpc_server_add(server, methods[i].name, methods[i].cb, NULL), HYPHA_OK);
+        must(hy_rpc_server_add(server, methods[i].name, methods[i].cb, NULL));
     listen_on(url);
-    assert_int_equal(listened, HYPHA_OK);
+    must(listened);
 }
-
-static void tear_down_server(void)
-{
-    hy_rpc_server_destroy(server);
-    assert_int_equal(hypha_loop_run(loop), HYPHA_OK);
-    hypha_loop_destroy(loop);
-}
-
-/* ---- a raw client ---- */
-
-struct raw {
-    int fd;
-    struct hy_poll *poll;
-    char *got;
-    size_t len, cap;
-    size_t lines; /* ends of them */
-    size_t want;
-    bool ended;
-};
-
-static void on_raw(void *user, unsigned events)
-{
-    struct raw *raw = user;
-    char chunk[65536];
-    ssize_t got = recv(raw->fd, chunk, sizeof chunk, MSG_DONTWAIT);
-
-    (void)events;
-    if (got > 0) {
-        raw->got = realloc(raw->got, raw->len + (size_t)got + 1);
-        memcpy(raw->got + raw->len, chunk, (size_t)got);
-        raw->len += (size_t)got;
-        for (ssize_t i = 0; i < got; i++)
-            raw->lines += chunk[i] == '\n';
-        raw->got[raw->len] = '\0';
-    } else if (got == 0) {
-        raw->ended = true;
-        assert_int_equal(hy_poll_update(raw->poll, 0), HYPHA_OK);
-    }
-    if (raw->ended || raw->lines >= raw->want)
-        hypha_loop_stop(loop);
-}
-
-static void raw_open(struct raw *raw)
-{
-    *raw = (struct raw){ .want = SIZE_MAX };
-    const char *url = hy_rpc_server_url(server);
-    assert_non_null(url);
-    if (strncmp(url, "unix://", 7) == 0) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        strcpy(address.sun_path, url + 7);
-        raw->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        assert_int_equal(connect(raw->fd, (struct sockaddr *)&address, sizeof address), 0);
-    } else {
-        struct sockaddr_in address = { .sin_family = AF_INET };
-
-        address.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        raw->fd = socket(AF_INET, SOCK_STREAM, 0);
-        assert_int_equal(connect(raw->fd, (struct sockaddr *)&address, sizeof address), 0);
-    }
-    assert_int_equal(hy_poll_create(loop, raw->fd, HY_POLL_IN, on_raw, raw, &raw->poll), HYPHA_OK);
-}
-
-static void raw_close(struct raw *raw)
-{
-    hy_poll_destroy(raw->poll);
-    close(raw->fd);
-    free(raw->got);
-}
-
-static void raw_send(struct raw *raw, const char *text)
-{
-    size_t len = strlen(text);
-
-    assert_int_equal(send(raw->fd, text, len, MSG_NOSIGNAL), len);
-}
-
-static void raw_wait(struct raw *raw, size_t lines)
-{
-    raw->want = lines;
-    if (raw->lines < lines && !raw->ended)
-        run_until_stopped();
-    raw->want = SIZE_MAX;
-}
-
-static void raw_expect(struct raw *raw, size_t lines, const char *want)
-{
-    raw_wait(raw, lines);
-    assert_string_equal(raw->got, want);
-    raw->len = raw->lines = 0;
-}
-
-static void raw_wait_end(struct raw *raw)
-{
-    while (!raw->ended)
-        raw_wait(raw, SIZE_MAX);
-}
-
-#define REQUEST(id, method, params)                                                                \
-    "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"method\":\"" method "\",\"params\":" params "}"
-#define RESULT(id, result) "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"result\":" result "}\r\n"
-#define ERROR(id, code, text)                                                                      \
-    "{\"jsonrpc\":\"2.0\",\"id\":" #id ",\"error\":{\"code\":" #code ",\"message\":\"" text        \
-    "\"}}\r\n"
 
 static const char *unix_url(void)
 {
@@ -273,7 +108,7 @@ static void test_lines(void **state)
     (void)state;
     set_up_server(NULL, "tcp://127.0.0.1:0");
     speak();
-    tear_down_server();
+    stop_server();
 }
 
 static void test_unix(void **state)
@@ -287,7 +122,7 @@ static void test_unix(void **state)
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600); /* spec: apps.md 2.1 */
     speak();
-    tear_down_server();
+    stop_server();
     assert_int_not_equal(stat(path, &about), 0);
 }
 
@@ -310,10 +145,36 @@ static void test_half_close(void **state)
     (void)state;
     set_up_server(NULL, "tcp://127.0.0.1:0");
     half_close();
-    tear_down_server();
+    stop_server();
     set_up_server(NULL, unix_url());
     half_close();
-    tear_down_server();
+    stop_server();
+}
+
+/* The TLS that says its end still hears the answers. spec: apps.md 2.2 */
+static void test_half_close_tls(void **state)
+{
+    struct raw raw;
+    int ends[2];
+
+    (void)state;
+    set_up_server(NULL, "tcp+tls://127.0.0.1:0");
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork_tls_client(ends[1],
+        REQUEST(1, "hold", "[]") "\n" REQUEST(2, "big", "[]") "\n" REQUEST(3, "echo", "[]"));
+    close(ends[1]);
+    raw_of(&raw, ends[0], true);
+    while (held_count == 0)
+        run_for(1);
+    run_for(20); /* the end of what it says is here too, or nearly */
+    hy_rpc_call_result(held[0], json_true());
+    raw_wait_end(&raw);
+    assert_int_equal(raw.lines, 3);
+    assert_memory_equal(raw.got, RESULT(1, "true"), strlen(RESULT(1, "true")));
+    assert_non_null(strstr(raw.got, RESULT(3, "[]")));
+    raw_close(&raw);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    stop_server();
 }
 
 /* Replies leave in the order of the requests. spec: apps.md 2.2 */
@@ -347,7 +208,7 @@ static void test_order(void **state)
         hy_rpc_server_stop(server);
     }
     assert_int_equal(cancelled, 1);
-    tear_down_server();
+    stop_server();
 }
 
 static void test_disabled(void **state)
@@ -363,7 +224,7 @@ static void test_disabled(void **state)
     raw_send(&raw, REQUEST(1, "echo", "[]") "\n" REQUEST(2, "not_there", "[]") "\n");
     raw_expect(&raw, 2, ERROR(1, -32601, "method not found") ERROR(2, -32601, "method not found"));
     raw_close(&raw);
-    tear_down_server();
+    stop_server();
 }
 
 /* spec: apps.md 2.2: error -32000, id 0, then close */
@@ -388,7 +249,7 @@ static void test_too_many_connections(void **state)
     raw_send(&first, REQUEST(2, "echo", "[]") "\n");
     raw_expect(&first, 1, RESULT(2, "[]"));
     raw_close(&first);
-    tear_down_server();
+    stop_server();
 }
 
 static void test_long_request(void **state)
@@ -407,7 +268,7 @@ static void test_long_request(void **state)
     raw_expect(&raw, 2, RESULT(1, "[]") ERROR(null, -32600, "request too long"));
     raw_wait_end(&raw);
     raw_close(&raw);
-    tear_down_server();
+    stop_server();
 }
 
 /* A client that asks and does not read is read no more; everything comes in the end. */
@@ -425,7 +286,7 @@ static void test_backpressure(void **state)
     raw_wait(&raw, REQUESTS);
     assert_int_equal(raw.lines, REQUESTS);
     raw_close(&raw);
-    tear_down_server();
+    stop_server();
 }
 
 static void test_stop_inside_a_method(void **state)
@@ -443,7 +304,7 @@ static void test_stop_inside_a_method(void **state)
     raw_close(&raw);
     listen_on("tcp://127.0.0.1:0"); /* and it can start again */
     assert_int_equal(listened, HYPHA_OK);
-    tear_down_server();
+    stop_server();
 }
 
 /* Exclusive: a second server does not share the port. spec: apps.md 2.1 */
@@ -468,7 +329,7 @@ static void test_address_in_use(void **state)
     assert_int_equal(listened, HYPHA_ERR_ADDR_IN_USE);
     hy_rpc_server_destroy(second);
     hy_rpc_server_destroy(first);
-    tear_down_server();
+    stop_server();
 }
 
 /* A socket that nobody serves is replaced; anything else at the path stays. */
@@ -483,7 +344,7 @@ static void test_stale_socket(void **state)
     close(fd);
     set_up_server(NULL, unix_url());
     speak();
-    tear_down_server();
+    stop_server();
     FILE *file = fopen(address.sun_path, "w");
     fputs("precious", file);
     fclose(file);
@@ -491,7 +352,7 @@ static void test_stale_socket(void **state)
     hy_rpc_server_stop(server);
     listen_on(unix_url());
     assert_int_equal(listened, HYPHA_ERR_ADDR_IN_USE);
-    tear_down_server();
+    stop_server();
     assert_int_equal(unlink(address.sun_path), 0);
 }
 
@@ -511,7 +372,12 @@ static void test_endpoints(void **state)
         { "tcp://example.org:51054", HYPHA_ERR_ACCESS },
         { "tcp://127.0.0.1", HYPHA_ERR_BAD_ADDRESS },
         { "quic://127.0.0.1:1", HYPHA_ERR_UNSUPPORTED_TRANSPORT },
-        { "http+tcp://127.0.0.1:1", HYPHA_ERR_UNSUPPORTED_TRANSPORT },
+        { "http+tcp://127.0.0.1:0", HYPHA_OK },
+        { "http+tcp+tls://[::1]:0", HYPHA_OK },
+        { "http+unix:///run/x.sock", HYPHA_OK },
+        { "http+tcp://0.0.0.0:1", HYPHA_ERR_ACCESS },
+        { "http+http+tcp://127.0.0.1:1", HYPHA_ERR_UNSUPPORTED_TRANSPORT },
+        { "http://127.0.0.1:1", HYPHA_ERR_UNSUPPORTED_TRANSPORT },
         { "nonsense", HYPHA_ERR_URL },
     };
     static const struct {
@@ -533,7 +399,7 @@ static void test_endpoints(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         why[0] = '\0';
-        enum hypha_err err = hy_rpc_endpoint_listen(rows[i].text, &endpoint, why);
+        enum hypha_err err = hy_rpc_endpoint_listen(rows[i].text, false, &endpoint, why);
         if (err != rows[i].err || (err != HYPHA_OK) != (why[0] != '\0'))
             fail_msg("%s: %s (%s)", rows[i].text, hypha_err_name(err), why);
         if (err == HYPHA_OK)
@@ -568,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_unix),
         cmocka_unit_test(test_half_close),
+        cmocka_unit_test(test_half_close_tls),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_disabled),
         cmocka_unit_test(test_too_many_connections),

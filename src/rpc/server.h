@@ -17,13 +17,15 @@ struct hy_rpc_server;
 struct hy_rpc_call;
 
 struct hy_rpc_limits {
-    size_t connections;   /* 0: 64; one more is told so and closed */
+    size_t connections;   /* 0: 64; one more is told so and closed, unless one is stalled */
     size_t request_bytes; /* 0: 1 MiB */
     size_t calls;         /* of one connection, unanswered; 0: 64 */
     size_t queued_bytes;  /* of one connection, unsent; 0: 256 KiB */
     size_t subscriptions; /* of one connection; 0: 16 */
     size_t notices;       /* waiting, of one subscription; 0: 1024; then the oldest is dropped */
     size_t notice_bytes;  /* the same in bytes; 0: 4 MiB */
+    uint32_t stalled_ms;  /* who for so long takes nothing of what is to be sent, or does not show
+                             the token, loses its place to a newcomer when all are taken; 0: 10 s */
 };
 
 /* One call. Answer it exactly once with hy_rpc_call_result() or hy_rpc_call_error(), unless its
@@ -47,8 +49,9 @@ enum hypha_err hy_rpc_server_disable(struct hy_rpc_server *server, const char *n
 /* Ask every client for this token before anything else: in line mode by the method `rpc.auth`
  * with params [TOKEN], over HTTP by "Authorization: Bearer TOKEN". NULL: none is asked for, and
  * only loopback and unix addresses can be listened on. Before listening. Errors: NOMEM; INVALID:
- * shorter than HY_RPC_TOKEN_MIN_BYTES, or not printable ASCII. spec: apps.md 2.1 */
+ * too short, too long, or not printable ASCII without blanks. spec: apps.md 2.1 */
 #define HY_RPC_TOKEN_MIN_BYTES 16
+#define HY_RPC_TOKEN_MAX_BYTES 1024
 enum hypha_err hy_rpc_server_set_token(struct hy_rpc_server *server, const char *token);
 /* Names of all methods that are not disabled, in alphabetical order. */
 void hy_rpc_server_each_method(
@@ -78,13 +81,15 @@ void hy_rpc_call_error(struct hy_rpc_call *call, int code, const char *message);
 /* ---- subscriptions. spec: apps.md 2.4 ---- */
 
 struct hy_rpc_subscription;
-/* The client is gone, or the server stops: no notify any more, the subscription is freed. */
+/* The client is gone or says no more (a half-close), or the server stops: no notify any more,
+ * the subscription is freed. */
 typedef void (*hy_rpc_unsubscribed_cb)(struct hy_rpc_subscription *subscription, void *user);
 /* Inside a method, instead of an answer: none is ever sent, and from now on notifications with
  * the method's name go to this client (over HTTP: a response each; to a client that accepts
  * text/event-stream: server-sent events).
  *  lag  tell this client, by {"event":"lag","info":{"dropped":N}}, how many were dropped
- * Errors: NOMEM; LIMIT: too many on this connection (both still to be answered). */
+ * Errors: NOMEM; LIMIT: too many on this connection; CANCELLED: the server was stopped in here
+ * (all still to be answered). */
 enum hypha_err hy_rpc_call_subscribe(struct hy_rpc_call *call, bool lag, hy_rpc_unsubscribed_cb cb,
     void *user, struct hy_rpc_subscription **ret_subscription);
 /* What is sent to many, encoded once. Counted. */

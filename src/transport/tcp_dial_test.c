@@ -200,6 +200,7 @@ static bool is_connected_to(const struct hy_endpoint *to)
         peer.port == to->port;
 }
 
+/* spec: network.md MUST 6.1-d: the second of them answers */
 static void test_next_after_refusal(void **state)
 {
     int fd;
@@ -268,6 +269,7 @@ static void test_families_alternate(void **state)
     close(six);
 }
 
+/* spec: network.md MUST 6.1-d */
 static void test_all_fail(void **state)
 {
     (void)state;

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ACCEPTS_PER_WAKE 64
+#define ACCEPTS_PER_WAKE 8 /* so that newcomers are heard between others, whoever floods us */
 #define BACK_OFF_MS      100
 #define BACK_OFF_MAX_MS  5000
 

@@ -6,8 +6,10 @@
  *   SHAKING     peer refused, or refuses              ENDED   (alert sent, on_end)
  *   READY       a record                              READY   (on_read)
  *   READY       all ciphertext is gone                READY   (on_writable, if write() was short)
- *   READY       close_notify                          ENDED   (on_end EOF)
+ *   READY       close_notify, EOF of the lower one    HALF    (on_end EOF)
  *   READY       a record that does not decrypt        ENDED   (alert sent, on_end TLS)
+ *   HALF        all ciphertext is gone                HALF    (on_writable, if write() was short)
+ *   HALF        a write failed, the lower one ended   ENDED   (nothing: the end is told already)
  *   any         the lower stream ended                ENDED   (on_end, the same reason)
  *
  * GnuTLS pulls from the bytes that the lower stream shows us at this moment, and pushes into
@@ -37,7 +39,8 @@
 /* Steps that pull nothing, one after the other: messages that shared a record. */
 #define MAX_IDLE_STEPS 32
 
-enum tls_state { TLS_WAITING, TLS_SHAKING, TLS_READY, TLS_ENDED };
+/* HALF: the peer says no more, but may still listen (JSON-RPC answers a half-closed client). */
+enum tls_state { TLS_WAITING, TLS_SHAKING, TLS_READY, TLS_HALF, TLS_ENDED };
 
 struct tls_stream {
     struct hy_stream base;
@@ -114,12 +117,32 @@ static void out_free(struct tls_stream *stream)
     stream->out_len = stream->out_cap = stream->out_sent = 0;
 }
 
-/* Only between enter() and leave(). */
-static void end(struct tls_stream *stream, enum hypha_err why)
+static bool has_ended(const struct tls_stream *stream)
+{
+    return stream->state == TLS_HALF || stream->state == TLS_ENDED;
+}
+
+static bool is_writable(const struct tls_stream *stream)
+{
+    return stream->state == TLS_READY || stream->state == TLS_HALF;
+}
+
+static void stop(struct tls_stream *stream)
 {
     stream->state = TLS_ENDED;
     hy_defer_stop(&stream->defer);
     out_free(stream);
+}
+
+/* Only between enter() and leave(). */
+static void end(struct tls_stream *stream, enum hypha_err why)
+{
+    if (why == HYPHA_ERR_EOF && stream->state == TLS_READY) {
+        stream->state = TLS_HALF;
+        stream->failed = HYPHA_OK;
+    } else {
+        stop(stream);
+    }
     stream->base.events->on_end(&stream->base, why, stream->base.user);
 }
 
@@ -319,7 +342,7 @@ static void pump(struct tls_stream *stream)
             more = false;
         idle = stream->in.len == before ? idle + 1 : 0;
         before = stream->in.len;
-        if (more && idle > MAX_IDLE_STEPS && !stream->closed && stream->state != TLS_ENDED)
+        if (more && idle > MAX_IDLE_STEPS && !stream->closed && !has_ended(stream))
             break_off(stream, GNUTLS_E_UNEXPECTED_PACKET);
     }
     flush(stream);
@@ -328,7 +351,7 @@ static void pump(struct tls_stream *stream)
 /* The owner stopped reading in the middle: what is left is ours to keep. */
 static void keep_rest(struct tls_stream *stream)
 {
-    if (stream->closed || stream->state == TLS_ENDED || stream->in.len == 0) {
+    if (stream->closed || has_ended(stream) || stream->in.len == 0) {
         stream->in = hy_span(NULL, 0);
         return;
     }
@@ -384,7 +407,7 @@ static void lower_read(struct hy_stream *lower, struct hypha_span bytes, void *u
     struct tls_stream *stream = user;
 
     (void)lower;
-    if (stream->state == TLS_ENDED)
+    if (has_ended(stream))
         return;
     assert(stream->kept == NULL); /* else it was told to stop */
     enter(stream);
@@ -401,7 +424,7 @@ static void lower_writable(struct hy_stream *lower, void *user)
     (void)lower;
     enter(stream);
     flush(stream);
-    if (stream->out == NULL && stream->wants_room && stream->state == TLS_READY) {
+    if (stream->out == NULL && stream->wants_room && is_writable(stream)) {
         stream->wants_room = false;
         stream->base.events->on_writable(&stream->base, stream->base.user);
     }
@@ -413,6 +436,11 @@ static void lower_end(struct hy_stream *lower, enum hypha_err why, void *user)
     struct tls_stream *stream = user;
 
     (void)lower;
+    if (stream->state == TLS_HALF) {
+        if (why != HYPHA_ERR_EOF)
+            stop(stream);
+        return;
+    }
     stream->failed = why;
     if (stream->state == TLS_ENDED || (stream->kept != NULL && why == HYPHA_ERR_EOF))
         return; /* use up what came before it first */
@@ -440,6 +468,8 @@ static void on_defer(void *user)
     if (stream->failed != HYPHA_OK && stream->kept == NULL && stream->state == TLS_READY &&
         !stream->closed)
         end(stream, stream->failed);
+    else if (stream->failed != HYPHA_OK && stream->state == TLS_HALF)
+        stop(stream);
     leave(stream);
 }
 
@@ -542,7 +572,7 @@ static size_t tls_write(struct hy_stream *base, const struct iovec *pieces, size
     struct cursor cursor = { .pieces = pieces, .count = count };
     size_t wanted = 0, taken = 0;
 
-    if (stream->closed || stream->state != TLS_READY || stream->failed != HYPHA_OK)
+    if (stream->closed || !is_writable(stream) || stream->failed != HYPHA_OK)
         return 0;
     for (size_t i = 0; i < count; i++)
         wanted += pieces[i].iov_len;
