@@ -1,4 +1,5 @@
-# What `make install` puts where: headers, both libraries, hypha.pc, the programs, the man pages.
+# What `make install` puts where: headers, both libraries, hypha.pc, the programs, the man pages,
+# the services.
 
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/hypha DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h")
@@ -48,6 +49,14 @@ endif()
 foreach(page ${pages})
   string(REGEX MATCH "[1-8]$" section ${page})
   install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+
+# packaging/systemd/NAME.service.in names the installed program.
+file(GLOB services CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/packaging/systemd/*.service.in)
+foreach(source ${services})
+  get_filename_component(name ${source} NAME_WLE)
+  configure_file(${source} ${CMAKE_BINARY_DIR}/systemd/${name} @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/systemd/${name} DESTINATION lib/systemd/system)
 endforeach()
 
 # A program outside this tree is built against the installed library and run.

@@ -100,6 +100,9 @@ HYPHA_API uint32_t hypha_p2p_slot_channel(const struct hypha_p2p *p2p, size_t sl
 
 /** The address bound by listener `index`, with its real port; NULL past the last. */
 HYPHA_API const struct hypha_url *hypha_p2p_listen_addr(const struct hypha_p2p *p2p, size_t index);
+/** The addresses that the node announces as its own now, 32 at most. Valid during the call. */
+HYPHA_API void hypha_p2p_each_own_addr(const struct hypha_p2p *p2p,
+    void (*each)(const struct hypha_url *url, void *user), void *user);
 
 enum hypha_colour {
     HYPHA_COLOUR_GREY,
@@ -141,7 +144,8 @@ typedef void (*hypha_direct_cb)(
 
 /** A channel to this peer: one that is registered already (any session but seed and refine), one
  *  that is being made, or a new one of the direct session. The callback never comes from inside.
- *  retries  further tries, each outbound_connect_timeout after the one before
+ *  retries  further tries, each outbound_connect_timeout after the one before; none for what can't
+ *           change soon: seeds, own addresses (CONNECT_FAILED), banned, undialable ones
  *  ret_request  may be NULL; valid until the callback: for hypha_direct_cancel()
  *  Errors: NETWORK_STOPPED unless started; BAD_ADDRESS; NOMEM. Later, by callback: the others.
  *  spec: network.md#78-direct-on-demand */
@@ -164,7 +168,9 @@ HYPHA_API HYPHA_CHECKED enum hypha_err hypha_p2p_start_peer_discovery(struct hyp
 /** Take over what can change while the node runs: outbound_connections (slots are added; removed
  *  ones close their channels), inbound_connections, peers, seeds, blacklist, known_peer_percent,
  *  disable_greys, ban_policy, external_addrs, getaddrs_max, the discovery, refinery and saving
- *  intervals, log level.
+ *  intervals, time_with_no_connections, the timeouts, log level (unless log is NULL).
+ *  In any state, also inside an event; slots start and stop at the end of the turn. What did not
+ *  change is left alone: a peer that was disconnected by hand stays so.
  *  settings     copied
  *  ret_restart  names of keys that differ but need a restart, separated by ", "; "" for none
  *  Errors, nothing changed: NOMEM, SETTINGS. */

@@ -10,6 +10,10 @@
 
 uint32_t hy_map_hash(const void *key, size_t len);
 
+/* SipHash under a key of the caller's own: for an order, or cells, that nobody outside can know. */
+#define HY_HASH_KEY_BYTES 16
+uint64_t hy_keyed_hash(const uint8_t key[HY_HASH_KEY_BYTES], const void *data, size_t len);
+
 #include "base/alloc.h"
 
 #define HASH_FUNCTION(keyptr, keylen, hashv) ((hashv) = hy_map_hash((keyptr), (keylen)))

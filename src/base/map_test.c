@@ -99,12 +99,29 @@ static void test_hash(void **state)
     assert_int_equal(hy_map_hash(NULL, 0), hy_map_hash("", 0));
 }
 
+/* SipHash-2-4 as its authors publish it: key 00 .. 0f, inputs 00 .. */
+static void test_keyed_hash(void **state)
+{
+    uint8_t key[HY_HASH_KEY_BYTES], input[15];
+
+    (void)state;
+    for (uint8_t i = 0; i < sizeof key; i++)
+        key[i] = i;
+    for (uint8_t i = 0; i < sizeof input; i++)
+        input[i] = i;
+    assert_true(hy_keyed_hash(key, input, 0) == 0x726fdb47dd0e0e31U);
+    assert_true(hy_keyed_hash(key, input, 15) == 0xa129ca6149be45e5U);
+    key[3] ^= 1;
+    assert_false(hy_keyed_hash(key, input, 15) == 0xa129ca6149be45e5U);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_keyed_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,8 @@
  *   NEW        start                 BINDING
  *   BINDING    bound                 LISTENING   told; paused if that was asked meanwhile
  *   BINDING    failed                NEW         told why
- *   LISTENING  a peer                LISTENING   banned: dropped silently; else pending
+ *   LISTENING  a peer                LISTENING   banned, too many or too fast: dropped silently;
+ *                                                else pending
  *   LISTENING  the socket is gone    NEW         told: on_end
  *
  * A pending socket has the scheme's handshake time to become a usable stream; each has its own
@@ -98,17 +99,46 @@ static void on_pending_deadline(void *user)
 
 /* ---- the listener ---- */
 
+/* Silently for the peer; these may be many. */
+static void refuse(struct hy_acceptor *acceptor, struct hypha_url *peer, enum hypha_err why)
+{
+    struct hy_net *net = acceptor->net;
+    char text[HY_LOG_MAX_BYTES / 2];
+
+    hy_log_debug(&net->log, TARGET, "%s is not let in: %s",
+        hy_url_display(peer, text, sizeof(text)), hypha_err_text(why));
+    if (!hy_events_wanted(&net->events, HYPHA_EVENT_REFUSED))
+        return;
+    struct hypha_event event = { .type = HYPHA_EVENT_REFUSED,
+        .time_ns = hy_wall_ns(net->loop),
+        .session = HYPHA_SESSION_INBOUND,
+        .addr = peer,
+        .err = why };
+    hy_events_publish(&net->events, &event);
+}
+
+static enum hypha_err admit(
+    struct hy_acceptor *acceptor, struct hypha_url *peer, struct hy_pending **ret_pending)
+{
+    if (acceptor->net->stopping)
+        return HYPHA_ERR_NETWORK_STOPPED;
+    if (hy_hosts_is_banned(acceptor->net->hosts, peer))
+        return HYPHA_ERR_BANNED;
+    return hy_pending_add(acceptor->pending, peer, on_pending_deadline, ret_pending);
+}
+
 static void on_accept(
     struct hy_listener *listener, struct hy_stream *stream, struct hypha_url *peer, void *user)
 {
     struct hy_acceptor *acceptor = user;
     struct hy_net *net = acceptor->net;
     struct hy_pending *pending = NULL;
+    enum hypha_err err = admit(acceptor, peer, &pending);
 
     (void)listener;
-    if (net->stopping || hy_hosts_is_banned(net->hosts, peer) ||
-        hy_pending_add(acceptor->pending, peer, on_pending_deadline, &pending) != HYPHA_OK) {
+    if (err != HYPHA_OK) {
         hy_stream_close(stream);
+        refuse(acceptor, peer, err);
         return;
     }
     pending->acceptor = acceptor;

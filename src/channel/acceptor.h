@@ -7,6 +7,7 @@
 #define HY_CHANNEL_ACCEPTOR_H
 
 #include "channel/channel.h"
+#include "channel/inbound_limit.h"
 
 struct hy_acceptor;
 
@@ -19,14 +20,17 @@ struct hy_acceptor_events {
     void (*on_end)(struct hy_acceptor *acceptor, enum hypha_err why, void *user);
 };
 
-/* Sockets of all acceptors whose version exchange is not done; oldest first. */
+/* Sockets of all acceptors whose version exchange is not done; oldest first. It also keeps the
+ * limits per network (inbound_limit.h), so it outlives the tickets that it hands out. */
 struct hy_pending_set;
 enum hypha_err hy_pending_set_create(struct hy_net *net, struct hy_pending_set **ret_set);
 void hy_pending_set_destroy(struct hy_pending_set *set);
 size_t hy_pending_count(const struct hy_pending_set *set);
 /* The channel's version exchange is done, or it stopped: pending no more. Must come before the
- * channel is freed. */
-void hy_pending_done(struct hy_pending_set *set, struct hypha_channel *channel);
+ * channel is freed. Its ticket is the caller's, to be released when the channel has stopped;
+ * NULL: it is released at once. */
+void hy_pending_done(struct hy_pending_set *set, struct hypha_channel *channel,
+    struct hy_inbound_ticket *ret_ticket);
 
 /* Errors: NOMEM; later by on_listening. */
 enum hypha_err hy_acceptor_create(struct hy_net *net, struct hy_pending_set *pending,

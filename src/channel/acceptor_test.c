@@ -195,7 +195,7 @@ static void tear_down(struct hall *hall)
 {
     hy_acceptor_destroy(hall->acceptor);
     for (size_t i = 0; i < hall->channel_count; i++) {
-        hy_pending_done(hall->pending, hall->channels[i]);
+        hy_pending_done(hall->pending, hall->channels[i], NULL);
         hypha_channel_stop(hall->channels[i]);
         hypha_channel_unref(hall->channels[i]);
     }
@@ -242,8 +242,8 @@ static void a_peer_becomes_a_channel(void **unused)
     assert_string_equal(
         hypha_url_text(hypha_channel_address(hall->channels[0])), "tcp://44.1.0.1:5000/");
     assert_int_equal(hy_pending_count(hall->pending), 1); /* until its version exchange is done */
-    hy_pending_done(hall->pending, hall->channels[0]);
-    hy_pending_done(hall->pending, hall->channels[0]);
+    hy_pending_done(hall->pending, hall->channels[0], NULL);
+    hy_pending_done(hall->pending, hall->channels[0], NULL);
     assert_int_equal(hy_pending_count(hall->pending), 0);
     assert_false(stream->closed);
     tear_down(hall);
@@ -266,7 +266,7 @@ static void black_peers_are_dropped(void **unused)
     tear_down(hall);
 }
 
-/* A handshake (TLS, say) that does not end: its own clock. */
+/* spec: network.md MUST 6.2-c: handshakes run per connection under channel_handshake_timeout */
 static void a_silent_peer_has_its_own_clock(void **unused)
 {
     struct hall *hall = set_up();
@@ -287,13 +287,15 @@ static void a_silent_peer_has_its_own_clock(void **unused)
     tear_down(hall);
 }
 
-/* inbound_connections + 32 at most; the oldest of the address that has most gives way. */
+/* spec: network.md MUST 6.2-e: inbound_connections + 32 pending at most; one more closes the oldest
+ * of the address that has most, on localnet too */
 static void a_flood_pushes_out_its_own(void **unused)
 {
     struct hall *hall = set_up();
     char from[64];
 
     (void)unused;
+    hall->node.settings.localnet = true; /* where no other limit holds */
     bind_it(hall);
     struct stub_stream *honest = arrive(hall, "tcp://44.9.0.1:5000");
     struct stub_stream *flood[60];
@@ -308,6 +310,103 @@ static void a_flood_pushes_out_its_own(void **unused)
     tear_down(hall);
 }
 
+/* To whom a network of 2^64 addresses belongs, it is one. */
+static void a_flood_of_one_ipv6_network_too(void **unused)
+{
+    struct hall *hall = set_up();
+    char from[64];
+
+    (void)unused;
+    hall->node.settings.localnet = true;
+    bind_it(hall);
+    struct stub_stream *honest = arrive(hall, "tcp://[2600:1::1]:5000");
+    struct stub_stream *other = arrive(hall, "tcp://[2600:1::2]:5000");
+    for (unsigned i = 0; i < 60; i++) {
+        (void)snprintf(from, sizeof(from), "tcp://[2600:2::%x]:6000", i + 1);
+        (void)arrive(hall, from);
+    }
+    assert_int_equal(hy_pending_count(hall->pending), 8 + HY_PENDING_EXTRA);
+    assert_false(honest->closed);
+    assert_false(other->closed);
+    tear_down(hall);
+}
+
+struct heard {
+    unsigned refused;
+    enum hypha_err why;
+    char addr[64];
+};
+
+static void on_event(const struct hypha_event *event, void *user)
+{
+    struct heard *heard = user;
+
+    assert_int_equal(event->type, HYPHA_EVENT_REFUSED);
+    heard->refused++;
+    heard->why = event->err;
+    (void)snprintf(heard->addr, sizeof(heard->addr), "%s", hypha_url_text(event->addr));
+}
+
+/* spec: network.md MUST 10-b, 10-c: the limits per address and group at a listener; said in an
+ * event */
+static void the_third_of_an_address_is_refused(void **unused)
+{
+    struct hall *hall = set_up();
+    struct heard heard = { 0 };
+    struct stub_stream *stream;
+
+    (void)unused;
+    must(hy_events_subscribe(
+        &hall->node.net.events, HYPHA_EVENT_BIT(HYPHA_EVENT_REFUSED), on_event, &heard));
+    bind_it(hall);
+    (void)arrive(hall, "tcp://44.1.0.1:5000");
+    stream = arrive(hall, "tcp://44.1.0.1:5001");
+    assert_int_equal(heard.refused, 0);
+    assert_true(arrive(hall, "tcp://44.1.0.1:5002")->closed);
+    assert_int_equal(heard.refused, 1);
+    assert_int_equal(heard.why, HYPHA_ERR_LIMIT);
+    assert_string_equal(heard.addr, "tcp://44.1.0.1:5002/");
+    /* One that leaves makes room, as does one that becomes a channel and stops later. */
+    hy_sim_run_for(hall->sim, 5000);
+    stream->base.events->on_end(&stream->base, HYPHA_ERR_EOF, stream->base.user);
+    stream = arrive(hall, "tcp://44.1.0.1:5003");
+    assert_false(stream->closed);
+    become_ready(stream);
+    struct hy_inbound_ticket ticket = { 0 };
+    hy_pending_done(hall->pending, hall->channels[0], &ticket);
+    assert_true(arrive(hall, "tcp://44.1.0.1:5004")->closed); /* a peer counts as a socket does */
+    hy_inbound_ticket_release(&ticket);
+    assert_false(arrive(hall, "tcp://44.1.0.1:5005")->closed);
+    /* 10 s at a burst of 8: others of the group are let in, then no more. */
+    unsigned inside = 0;
+    for (unsigned i = 0; i < 12; i++) {
+        char from[64];
+
+        (void)snprintf(from, sizeof(from), "tcp://44.1.1.%u:5000", i);
+        inside += !arrive(hall, from)->closed;
+    }
+    assert_in_range(inside, 6, 7);
+    tear_down(hall);
+}
+
+/* From a thousand addresses one each: who has come further stays. */
+static void who_does_nothing_goes_first(void **unused)
+{
+    struct hall *hall = set_up();
+    char from[64];
+
+    (void)unused;
+    bind_it(hall);
+    become_ready(arrive(hall, "tcp://44.0.0.1:5000")); /* the oldest, but its transport is up */
+    for (unsigned i = 0; i < 60; i++) {
+        (void)snprintf(from, sizeof(from), "tcp://45.%u.0.1:6000", i);
+        (void)arrive(hall, from);
+    }
+    assert_int_equal(hy_pending_count(hall->pending), 8 + HY_PENDING_EXTRA);
+    assert_false(hypha_channel_is_stopped(hall->channels[0]));
+    tear_down(hall);
+}
+
 /* A channel that waits for its version counts too, and is stopped when it gives way. */
 static void channels_give_way_too(void **unused)
 {
@@ -315,6 +414,7 @@ static void channels_give_way_too(void **unused)
     char from[64];
 
     (void)unused;
+    hall->node.settings.localnet = true;
     bind_it(hall);
     become_ready(arrive(hall, "tcp://44.1.0.1:5999"));
     for (unsigned i = 0; i < 8 + HY_PENDING_EXTRA; i++) {
@@ -388,6 +488,9 @@ int main(void)
         cmocka_unit_test(black_peers_are_dropped),
         cmocka_unit_test(a_silent_peer_has_its_own_clock),
         cmocka_unit_test(a_flood_pushes_out_its_own),
+        cmocka_unit_test(a_flood_of_one_ipv6_network_too),
+        cmocka_unit_test(the_third_of_an_address_is_refused),
+        cmocka_unit_test(who_does_nothing_goes_first),
         cmocka_unit_test(channels_give_way_too),
         cmocka_unit_test(pauses_hold_from_before_the_bind),
         cmocka_unit_test(failures_are_told_and_may_be_retried),

@@ -483,6 +483,16 @@ void hy_channel_set_registered(struct hypha_channel *channel, bool registered)
     channel->registered = registered;
 }
 
+uint64_t hy_channel_useful_ms(const struct hypha_channel *channel)
+{
+    return channel->useful_ms;
+}
+
+void hy_channel_was_useful(struct hypha_channel *channel)
+{
+    channel->useful_ms = hy_now_ms(channel->net->loop);
+}
+
 void hy_channel_set_round_trip_us(struct hypha_channel *channel, uint64_t us)
 {
     channel->round_trip_us = us;

@@ -68,6 +68,9 @@ void hy_channel_run(struct hypha_channel *channel);
 void hy_channel_stop_for(struct hypha_channel *channel, enum hypha_err why);
 /* The peer broke a rule: apply hy_violation_judge()'s outcome. */
 void hy_channel_violation(struct hypha_channel *channel, enum hypha_err what);
+/* The peer did what alone breaks no rule: thousandths of a point (hy_hosts_offend()). When it is
+ * enough: ban and stop; under the relaxed policy only stop. */
+void hy_channel_offence(struct hypha_channel *channel, uint64_t milli, enum hypha_err what);
 
 /* The whole table of wire.md 2.2 as amended by its section 8, pure. */
 struct hy_violation {
@@ -115,6 +118,10 @@ void hy_channel_discard(struct hypha_channel *channel, const struct hypha_messag
 bool hy_channel_is_registered(const struct hypha_channel *channel);
 void hy_channel_set_registered(struct hypha_channel *channel, bool registered);
 void hy_channel_set_round_trip_us(struct hypha_channel *channel, uint64_t us);
+/* When the peer last gave us something: addresses that were new, an application's message.
+ * Monotonic; 0: never. */
+uint64_t hy_channel_useful_ms(const struct hypha_channel *channel);
+void hy_channel_was_useful(struct hypha_channel *channel);
 /* What the peer said in its version and verack: copied. Errors: NOMEM. */
 enum hypha_err hy_channel_set_peer(
     struct hypha_channel *channel, struct hypha_span app_name, const struct hy_semver *version);

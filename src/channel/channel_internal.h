@@ -45,6 +45,7 @@ struct hypha_channel {
     struct hypha_url *connect_addr, *resolve_addr;
     uint64_t start_time_s;
     uint64_t round_trip_us;
+    uint64_t useful_ms; /* monotonic; 0: never */
     char *peer_app_name, *peer_version;
     struct hypha_url **peer_addresses;
     size_t peer_address_count;

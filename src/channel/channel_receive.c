@@ -59,6 +59,8 @@ static void deliver(
     const struct hy_registration *registration = &channel->commands->protocols[command->protocol];
     if (registration->protocol->on_message == NULL)
         return;
+    if (command->index >= HY_CORE_MESSAGES) /* an application's: dispatch.c puts the core first */
+        hy_channel_was_useful(channel);
     enum hypha_err err = registration->protocol->on_message(channel, registration->app,
         channel->protocol_states[command->protocol], command->type, message->bytes);
     if (err != HYPHA_OK)

@@ -41,14 +41,16 @@ void hypha_channel_stop(struct hypha_channel *channel)
 
 /* ---- violations ---- */
 
-static void ban(struct hypha_channel *channel, enum hypha_err why)
+/* False: it is not to be banned, or there is no memory for it. */
+static bool ban(struct hypha_channel *channel, enum hypha_err why)
 {
     struct hy_net *net = channel->net;
     struct hypha_url *address = hy_channel_address(channel);
 
-    if (!hy_hosts_ban_peer(net->hosts, address, channel->session, why) ||
-        !hy_events_wanted(&net->events, HYPHA_EVENT_BANNED))
-        return;
+    if (!hy_hosts_ban_peer(net->hosts, address, channel->session, why))
+        return false;
+    if (!hy_events_wanted(&net->events, HYPHA_EVENT_BANNED))
+        return true;
 
     struct hypha_event event = { .type = HYPHA_EVENT_BANNED,
         .time_ns = hy_wall_ns(net->loop),
@@ -57,6 +59,7 @@ static void ban(struct hypha_channel *channel, enum hypha_err why)
         .addr = address,
         .err = why };
     hy_events_publish(&net->events, &event);
+    return true;
 }
 
 /* Silence and lost connections are the network's weather; the rest is somebody's fault. */
@@ -80,6 +83,7 @@ void hy_channel_violation_in(
 
     struct hy_violation verdict = hy_violation_judge(
         what, channel->session, net->settings->relaxed_bans);
+    bool banned = verdict.ban && ban(channel, what);
     enum hypha_log_level level = level_of(what, verdict);
     if (net->log.cb != NULL && level <= net->log.level) {
         char peer[256], name[128];
@@ -89,12 +93,10 @@ void hy_channel_violation_in(
             hy_url_display(hypha_channel_display_address(channel), peer, sizeof peer),
             hypha_err_text(what), command.len > 0 ? " in \"" : "",
             hy_span_escape(command, name, sizeof name), command.len > 0 ? "\"" : "",
-            verdict.ban         ? "banned"
+            banned              ? "banned"
                 : verdict.close ? "closed"
                                 : "skipped");
     }
-    if (verdict.ban)
-        ban(channel, what);
     if (verdict.close)
         hy_channel_stop_for(channel, what);
 }
@@ -104,11 +106,28 @@ void hy_channel_violation(struct hypha_channel *channel, enum hypha_err what)
     hy_channel_violation_in(channel, what, (struct hypha_span){ 0 });
 }
 
+void hy_channel_offence(struct hypha_channel *channel, uint64_t milli, enum hypha_err what)
+{
+    struct hy_net *net = channel->net;
+    char peer[256];
+
+    if (!hy_channel_is_live(channel) ||
+        !hy_hosts_offend(net->hosts, hy_channel_address(channel), milli))
+        return;
+    hy_log_warn(&net->log, "net::channel", "%s channel %u with %s again and again: %s: %s",
+        hypha_session_name(channel->session), (unsigned)channel->id,
+        hy_url_display(hypha_channel_display_address(channel), peer, sizeof peer),
+        hypha_err_text(what), net->settings->relaxed_bans ? "closed" : "banned");
+    if (!net->settings->relaxed_bans)
+        ban(channel, what);
+    hy_channel_stop_for(channel, what);
+}
+
 void hypha_channel_ban(struct hypha_channel *channel)
 {
     if (hypha_channel_is_stopped(channel))
         return;
-    ban(channel, HYPHA_ERR_BANNED);
+    (void)ban(channel, HYPHA_ERR_BANNED);
     hy_channel_stop_for(channel, HYPHA_ERR_BANNED);
 }
 

@@ -172,6 +172,7 @@ static void unref_inside(struct hypha_channel *channel, void *user)
     f->channel = NULL;
 }
 
+/* spec: network.md MUST 5-b: from the receive loop, a protocol's start, the end of the channel */
 static void the_last_reference_may_go_in_any_callback(void **state)
 {
     (void)state;
@@ -200,6 +201,107 @@ static void the_last_reference_may_go_in_any_callback(void **state)
         assert_int_equal(f.app.messages, where == 1 ? 0 : where == 3 ? 2 : 1);
         fixture_fini(&f);
     }
+}
+
+static void end_inside(struct hypha_channel *channel, void *user)
+{
+    struct fixture *f = user;
+
+    if (f->run_at_ready)
+        hypha_channel_ban(channel);
+    hypha_channel_stop(channel);
+    assert_true(hypha_channel_is_stopped(channel));
+    assert_int_equal(hy_channel_state(channel), HY_CHANNEL_STOPPING); /* no more than a signal */
+    assert_int_equal(f->stopped, 0);
+    assert_false(f->stream.closed);
+}
+
+/* spec: network.md MUST 5-b: nobody is told, nothing is closed within the callback */
+static void stop_and_ban_inside_only_signal(void **state)
+{
+    (void)state;
+    for (int where = 0; where < 2; where++) {
+        for (int ban = 0; ban < 2; ban++) {
+            struct fixture f;
+
+            fixture_run(&f, HYPHA_SESSION_MANUAL);
+            f.run_at_ready = ban != 0;
+            f.app.user = &f;
+            f.app.on_message = where == 0 ? end_inside : NULL;
+            f.app.on_writable = where == 1 ? end_inside : NULL;
+            if (where == 1) {
+                f.stream.room = 0;
+                while (fixture_send(&f, FAKE_NOTE, "a line that nobody reads") == HYPHA_OK)
+                    ;
+                fixture_turn(&f);
+                fake_stream_allow(&f.stream, SIZE_MAX);
+                fixture_turn(&f);
+            } else {
+                FEED(&f, MAGIC "\x04note\x01x");
+            }
+            fixture_turn(&f);
+            assert_int_equal(f.stopped, 1);
+            assert_int_equal(f.why, ban != 0 ? HYPHA_ERR_BANNED : HYPHA_ERR_CHANNEL_STOPPED);
+            assert_true(f.stream.closed);
+            fixture_fini(&f);
+        }
+    }
+}
+
+/* spec: network.md MUST 5-c: not when the last reference goes */
+static void a_stop_closes_the_socket(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_run(&f, HYPHA_SESSION_INBOUND);
+    struct hypha_channel *held = hypha_channel_ref(f.channel);
+    hypha_channel_stop(f.channel);
+    fixture_turn(&f);
+    assert_true(f.stream.closed);
+    assert_int_equal(hy_channel_state(held), HY_CHANNEL_STOPPED);
+    hypha_channel_unref(held);
+    fixture_fini(&f);
+}
+
+static const uint32_t *chances;
+
+static void given_chance(struct hypha_loop *loop, void *into, size_t len)
+{
+    (void)loop;
+    assert_int_equal(len, sizeof(*chances));
+    memcpy(into, chances++, len);
+}
+
+/* spec: network.md MUST 5-a: whatever chance gives */
+static void ids_are_unique_and_not_zero(void **state)
+{
+    static const uint32_t given[] = { 0, 7, 0, 7, 0, 8 };
+    struct hypha_channel *second;
+    struct fixture f;
+
+    (void)state;
+    fixture_init(&f);
+    const struct hy_loop_ops *real = f.node.loop->ops;
+    struct hy_loop_ops ops = *real;
+    ops.random = given_chance;
+    f.node.loop->ops = &ops;
+    chances = given;
+    must(fixture_create(&f, HYPHA_SESSION_INBOUND));
+    assert_int_equal(hypha_channel_id(f.channel), 7);
+
+    struct hypha_url *url = fake_url("tcp://6.6.6.6:9000");
+    struct fake_stream stream;
+    fake_stream_init(&stream);
+    must(hy_channel_create(
+        &f.node.net, HYPHA_SESSION_MANUAL, &stream.base, url, url, false, &second));
+    assert_int_equal(hypha_channel_id(second), 8);
+    assert_ptr_equal(chances, given + 6);
+    hypha_channel_unref(second);
+    hypha_url_unref(url);
+    fake_stream_fini(&stream);
+    f.node.loop->ops = real;
+    fixture_fini(&f);
 }
 
 /* spec: wire.md 5.1, 5.2: the handshake's time by the scheme of address() */
@@ -380,6 +482,9 @@ int main(void)
         cmocka_unit_test(subscribers_hear_exactly_once),
         cmocka_unit_test(subscribers_of_a_new_channel_hear_too),
         cmocka_unit_test(the_last_reference_may_go_in_any_callback),
+        cmocka_unit_test(stop_and_ban_inside_only_signal),
+        cmocka_unit_test(a_stop_closes_the_socket),
+        cmocka_unit_test(ids_are_unique_and_not_zero),
         cmocka_unit_test(the_handshake_has_a_clock),
         cmocka_unit_test(addresses),
         cmocka_unit_test(every_mistake_has_its_outcome),

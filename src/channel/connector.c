@@ -28,8 +28,8 @@ static void drop_stream(struct hy_connector *connector)
     connector->stream = NULL;
 }
 
-static void publish_dial(
-    const struct hy_connector *connector, enum hypha_err err, struct hypha_channel *channel)
+static void publish_dial(const struct hy_connector *connector, struct hypha_url *url,
+    enum hypha_err err, struct hypha_channel *channel)
 {
     struct hy_net *net = connector->net;
     bool failed = err == HYPHA_ERR_CONNECT_FAILED && connector->cause != HYPHA_OK;
@@ -40,8 +40,8 @@ static void publish_dial(
         .time_ns = hy_wall_ns(net->loop),
         .channel_id = channel != NULL ? hypha_channel_id(channel) : 0,
         .session = connector->session,
-        .addr = connector->url,
-        .connect_addr = connector->url,
+        .addr = url,
+        .connect_addr = url,
         .err = failed ? connector->cause : err };
     hy_events_publish(&net->events, &event);
 }
@@ -50,16 +50,24 @@ static void publish_dial(
 static void tell(struct hy_connector *connector, enum hypha_err err, struct hypha_channel *channel)
 {
     char why[HY_CONNECTOR_WHY_BYTES];
+    struct hypha_url *url = connector->url;
 
     drop_stream(connector);
     hy_defer_stop(&connector->answer);
     hy_route_fini(&connector->route);
     connector->route = (struct hy_route){ 0 };
-    publish_dial(connector, err, channel);
-    hypha_url_unref(connector->url);
     connector->url = NULL;
     if (connector->state == HY_CONNECTOR_DIALING)
         connector->state = HY_CONNECTOR_IDLE;
+    publish_dial(connector, url, err, channel);
+    hypha_url_unref(url);
+    if (connector->state == HY_CONNECTOR_STOPPED && channel != NULL) {
+        /* Whoever heard of the dial has stopped it. */
+        hypha_channel_stop(channel);
+        hypha_channel_unref(channel);
+        channel = NULL;
+        err = HYPHA_ERR_CONNECTOR_STOPPED;
+    }
     memcpy(why, connector->why, sizeof(why));
     connector->cb(connector->user, err, why, channel);
 }

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "channel/connector.h"
 #include "sim/sim.h"
+#include "transport/tls.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -164,6 +165,7 @@ static void a_dial_makes_a_new_channel(void **unused)
     tear_down(f);
 }
 
+/* spec: network.md MUST 6.1-a: endpoints and error kinds, never credentials or query */
 static void nobody_listens(void **unused)
 {
     struct fixture *f = set_up();
@@ -185,7 +187,8 @@ static void nobody_listens(void **unused)
     tear_down(f);
 }
 
-/* One deadline up to a usable stream: the profile's, or the caller's. */
+/* spec: network.md MUST 6.1-b: one deadline up to a usable stream: the profile's, or the caller's
+ */
 static void a_hanging_dial_ends_in_time(void **unused)
 {
     struct fixture *f = set_up();
@@ -203,6 +206,108 @@ static void a_hanging_dial_ends_in_time(void **unused)
     connect_to(f, TARGET, 500);
     hy_sim_run_for(f->sim, 20000);
     assert_int_equal(f->told_ms - began_ms, 500);
+    tear_down(f);
+}
+
+static void hear_nothing(struct hy_stream *stream, void *user)
+{
+    (void)stream;
+    (void)user;
+}
+
+static void read_nothing(struct hy_stream *stream, struct hypha_span bytes, void *user)
+{
+    (void)stream;
+    (void)bytes;
+    (void)user;
+}
+
+static void end_of_nothing(struct hy_stream *stream, enum hypha_err why, void *user)
+{
+    (void)stream;
+    (void)why;
+    (void)user;
+}
+
+static void on_accept_silently(
+    struct hy_listener *listener, struct hy_stream *stream, struct hypha_url *peer, void *user)
+{
+    static const struct hy_stream_events deaf = { hear_nothing, read_nothing, hear_nothing,
+        end_of_nothing };
+    struct hy_stream **held = user;
+
+    (void)listener;
+    (void)peer;
+    hy_stream_set_events(stream, &deaf, NULL);
+    *held = stream;
+}
+
+static const struct hy_listener_events silent_events = {
+    .on_accept = on_accept_silently,
+    .on_end = on_listener_end,
+};
+
+static struct hy_listener *silent_listener;
+
+static void on_silent_listening(void *user, enum hypha_err err, struct hy_listener *listener)
+{
+    (void)user;
+    ok(err);
+    silent_listener = listener;
+}
+
+/* spec: network.md MUST 6.1-b: a server that accepts, and never says a word of TLS */
+static void a_hanging_tls_handshake_ends_in_time(void **unused)
+{
+    struct fixture *f = set_up();
+    struct hy_transport *near = NULL, *far = NULL;
+    struct hypha_url *url = NULL;
+    struct hy_stream *held = NULL;
+    char scheme[] = "tcp+tls", *active[] = { scheme };
+    struct hy_scheme_array before = f->settings->active;
+    void *request = NULL;
+
+    (void)unused;
+    f->settings->active = (struct hy_scheme_array){ active, 1 };
+    ok(hy_sim_transport_create(f->sim, scheme, "44.1.0.1", &near));
+    ok(hy_transport_tls_over(near, scheme, &f->net.transports[1]));
+    f->net.transport_count = 2;
+    ok(hy_sim_transport_create(f->sim, scheme, "44.2.0.1", &far));
+    ok(hypha_url_parse_text("tcp+tls://44.2.0.1:9443", &url));
+    ok(far->ops->listen(far, url, &silent_events, &held, on_silent_listening, &request));
+    hy_sim_run_for(f->sim, 10);
+    uint64_t began_ms = hy_now_ms(f->net.loop);
+    connect_to(f, "tcp+tls://44.2.0.1:9443", 0);
+    hy_sim_run_for(f->sim, 30000);
+    assert_non_null(held); /* the connection was there */
+    assert_int_equal(f->told, 1);
+    assert_int_equal(f->err, HYPHA_ERR_CONNECT_FAILED);
+    assert_int_equal(f->connector.cause, HYPHA_ERR_TIMEOUT);
+    assert_int_equal(f->told_ms - began_ms, 15000); /* no profile: the fallback */
+    hy_stream_close(held);
+    hy_listener_close(silent_listener);
+    hy_sim_run_for(f->sim, 1000);
+    hy_transport_destroy(f->net.transports[1]);
+    hy_transport_destroy(far);
+    hypha_url_unref(url);
+    f->settings->active = before;
+    tear_down(f);
+}
+
+/* spec: network.md MUST 6.1-b: the time in which a name is looked up counts too */
+static void a_hanging_lookup_ends_in_time(void **unused)
+{
+    struct fixture *f = set_up();
+
+    (void)unused;
+    hy_sim_set_resolve_ms(f->sim, 60000);
+    uint64_t began_ms = hy_now_ms(f->net.loop);
+    connect_to(f, "tcp://slow.example:9000", 0);
+    hy_sim_run_for(f->sim, 100000);
+    assert_int_equal(f->told, 1);
+    assert_int_equal(f->err, HYPHA_ERR_CONNECT_FAILED);
+    assert_int_equal(f->connector.cause, HYPHA_ERR_TIMEOUT);
+    assert_int_equal(f->told_ms - began_ms, 3000);
     tear_down(f);
 }
 
@@ -229,6 +334,33 @@ static void stop_ends_a_dial(void **unused)
     tear_down(f);
 }
 
+static void stop_at_event(const struct hypha_event *event, void *user)
+{
+    struct fixture *f = user;
+
+    assert_int_equal(event->type, HYPHA_EVENT_DIAL);
+    assert_string_equal(hypha_url_text(event->addr), TARGET "/");
+    hy_connector_stop(&f->connector);
+}
+
+/* Stopped by who hears that the dial has succeeded: told once, and no channel is left. */
+static void stop_inside_its_own_event(void **unused)
+{
+    struct fixture *f = set_up();
+
+    (void)unused;
+    listen_far(f);
+    ok(hy_events_subscribe(&f->net.events, HYPHA_EVENT_BIT(HYPHA_EVENT_DIAL), stop_at_event, f));
+    connect_to(f, TARGET, 0);
+    hy_sim_run_for(f->sim, 20000);
+    assert_int_equal(f->told, 1);
+    assert_int_equal(f->err, HYPHA_ERR_CONNECTOR_STOPPED);
+    assert_null(f->channel);
+    assert_int_equal(hy_sim_stream_count(f->sim), 0);
+    hy_events_unsubscribe(&f->net.events, stop_at_event, f);
+    tear_down(f);
+}
+
 static void black_hosts_and_foreign_schemes_are_not_dialled(void **unused)
 {
     struct fixture *f = set_up();
@@ -249,7 +381,7 @@ static void black_hosts_and_foreign_schemes_are_not_dialled(void **unused)
     tear_down(f);
 }
 
-/* ENETUNREACH on a direct IPv6 literal, and on nothing else. spec: network.md 4.4 */
+/* spec: network.md MUST 4.4-c: ENETUNREACH on a direct IPv6 literal, and on nothing else */
 static void unreachable_ipv6_is_noted(void **unused)
 {
     struct fixture *f = set_up();
@@ -279,7 +411,10 @@ int main(void)
         cmocka_unit_test(a_dial_makes_a_new_channel),
         cmocka_unit_test(nobody_listens),
         cmocka_unit_test(a_hanging_dial_ends_in_time),
+        cmocka_unit_test(a_hanging_tls_handshake_ends_in_time),
+        cmocka_unit_test(a_hanging_lookup_ends_in_time),
         cmocka_unit_test(stop_ends_a_dial),
+        cmocka_unit_test(stop_inside_its_own_event),
         cmocka_unit_test(black_hosts_and_foreign_schemes_are_not_dialled),
         cmocka_unit_test(unreachable_ipv6_is_noted),
     };

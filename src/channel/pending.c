@@ -1,4 +1,4 @@
-/* pending.c - who waits in the hall, counted by address.
+/* pending.c - who waits in the hall, counted by address (all of an IPv6 /64 is one).
  *
  * A host's sockets are in order of arrival; the host with most is found by looking at all of
  * them, which happens only when the hall is full. */
@@ -18,6 +18,7 @@ struct hy_pending_host {
 
 struct hy_pending_set {
     struct hy_net *net;
+    struct hy_inbound_limit *limit;
     size_t count;
     uint64_t order;
     struct hy_pending_host *hosts;
@@ -31,6 +32,10 @@ enum hypha_err hy_pending_set_create(struct hy_net *net, struct hy_pending_set *
     if (set == NULL)
         return HYPHA_ERR_NOMEM;
     set->net = net;
+    if (hy_inbound_limit_create(net->loop, &set->limit) != HYPHA_OK) {
+        hy_free(set);
+        return HYPHA_ERR_NOMEM;
+    }
     *ret_set = set;
     return HYPHA_OK;
 }
@@ -51,6 +56,7 @@ void hy_pending_set_destroy(struct hy_pending_set *set)
             pending = after;
         }
     }
+    hy_inbound_limit_destroy(set->limit);
     hy_free(set);
 }
 
@@ -88,7 +94,28 @@ static void host_put(struct hy_pending_set *set, struct hy_pending_host *host)
     hy_free(host);
 }
 
-/* Of the address that has most; among equals, the one that has waited longest. */
+/* How far it has come: nothing yet, a transport, words. */
+static unsigned progress(const struct hy_pending *pending)
+{
+    struct hypha_traffic traffic;
+
+    if (pending->channel == NULL)
+        return 0;
+    hypha_channel_traffic(pending->channel, &traffic);
+    return traffic.messages_in > 0 ? 2 : 1;
+}
+
+/* Of two addresses with as many sockets: the one whose oldest has come less far, or waits longer.
+ */
+static bool goes_before(const struct hy_pending_host *a, const struct hy_pending_host *b)
+{
+    const struct hy_pending *first = TAILQ_FIRST(&a->sockets), *second = TAILQ_FIRST(&b->sockets);
+    unsigned how_far = progress(first), other = progress(second);
+
+    return how_far != other ? how_far < other : first->order < second->order;
+}
+
+/* The oldest of the address that has most. */
 static struct hy_pending *pick_victim(struct hy_pending_set *set)
 {
     struct hy_pending_host *host, *next, *most = NULL;
@@ -97,8 +124,7 @@ static struct hy_pending *pick_victim(struct hy_pending_set *set)
         if (host->count == 0)
             continue;
         if (most == NULL || host->count > most->count ||
-            (host->count == most->count &&
-                TAILQ_FIRST(&host->sockets)->order < TAILQ_FIRST(&most->sockets)->order))
+            (host->count == most->count && goes_before(host, most)))
             most = host;
     }
     return most != NULL ? TAILQ_FIRST(&most->sockets) : NULL;
@@ -119,20 +145,34 @@ static void make_room(struct hy_pending_set *set)
     }
 }
 
+static enum hypha_err add_to_host(struct hy_pending *pending, struct hypha_url *peer)
+{
+    char name[HY_INBOUND_BLOCK_BYTES];
+
+    make_room(pending->set);
+    pending->host = host_get(pending->set, hy_inbound_block_name(peer, name));
+    return pending->host != NULL ? HYPHA_OK : HYPHA_ERR_NOMEM;
+}
+
 enum hypha_err hy_pending_add(struct hy_pending_set *set, struct hypha_url *peer,
     void (*on_deadline)(void *user), struct hy_pending **ret_pending)
 {
     struct hy_pending *pending = hy_alloc(sizeof(*pending));
+    enum hypha_err err = pending == NULL
+        ? HYPHA_ERR_NOMEM
+        : hy_inbound_limit_take(set->limit, peer, set->net->settings->localnet, &pending->ticket);
 
-    if (pending == NULL)
-        return HYPHA_ERR_NOMEM;
-    make_room(set);
-    pending->host = host_get(set, hypha_url_host(peer));
-    if (pending->host == NULL) {
+    if (err != HYPHA_OK) {
         hy_free(pending);
-        return HYPHA_ERR_NOMEM;
+        return err;
     }
     pending->set = set;
+    err = add_to_host(pending, peer);
+    if (err != HYPHA_OK) {
+        hy_inbound_ticket_release(&pending->ticket);
+        hy_free(pending);
+        return err;
+    }
     pending->peer = hypha_url_ref(peer);
     pending->order = set->order++;
     hy_timer_init(&pending->deadline, set->net->loop, on_deadline, pending);
@@ -175,15 +215,22 @@ void hy_pending_remove(struct hy_pending *pending)
     pending->host->count--;
     set->count--;
     host_put(set, pending->host);
+    hy_inbound_ticket_release(&pending->ticket);
     hypha_url_unref(pending->peer);
     hy_free(pending);
 }
 
-void hy_pending_done(struct hy_pending_set *set, struct hypha_channel *channel)
+void hy_pending_done(
+    struct hy_pending_set *set, struct hypha_channel *channel, struct hy_inbound_ticket *ret_ticket)
 {
     struct hy_pending *pending;
 
     HASH_FIND(hh, set->by_channel, &channel, sizeof(struct hypha_channel *), pending);
-    if (pending != NULL)
-        hy_pending_remove(pending);
+    if (pending == NULL)
+        return;
+    if (ret_ticket != NULL) {
+        *ret_ticket = pending->ticket;
+        pending->ticket = (struct hy_inbound_ticket){ 0 };
+    }
+    hy_pending_remove(pending);
 }

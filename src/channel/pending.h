@@ -8,6 +8,7 @@
 
 #include "base/map.h"
 #include "channel/acceptor.h"
+#include "channel/inbound_limit.h"
 
 #define HY_PENDING_EXTRA 32
 
@@ -21,6 +22,7 @@ struct hy_pending {
     struct hypha_channel *channel;
     struct hypha_url *peer;
     struct hy_timer deadline;
+    struct hy_inbound_ticket ticket;
     struct hy_pending_host *host;
     uint64_t order; /* of arrival */
     TAILQ_ENTRY(hy_pending) of_host;
@@ -28,7 +30,8 @@ struct hy_pending {
     UT_hash_handle hh; /* by channel */
 };
 
-/* Make room for one more from this peer, then add it. Errors: NOMEM. */
+/* Make room for one more from this peer, then add it.
+ * Errors: LIMIT: too many or too fast, inbound_limit.h; NOMEM. */
 enum hypha_err hy_pending_add(struct hy_pending_set *set, struct hypha_url *peer,
     void (*on_deadline)(void *user), struct hy_pending **ret_pending);
 /* Its transport is up: it is known by its channel now. Errors: NOMEM. */

@@ -1,10 +1,36 @@
-/* ban.c - whom we do not talk to: bans of this run, which expire, and the configured blacklist,
- * which does not and is never evicted. spec: network.md#47-block-and-ban */
+/* ban.c - whom we do not talk to: bans that expire, and the configured blacklist, which does not
+ * and is never evicted. Whole groups: ban_group.c. spec: network.md#47-block-and-ban */
 #include "hosts/host.h"
 
 #include <string.h>
 
+#define SAVE_MS 5000 /* after a change: one file for many */
+
 static const char target[] = "net::hosts";
+
+static void on_save(void *user)
+{
+    (void)hy_hosts_save_bans(user); /* it has logged why not; the next change tries again */
+}
+
+void hy_bans_init(struct hy_hosts *hosts)
+{
+    hy_timer_init(&hosts->save_bans, hosts->loop, on_save, hosts);
+}
+
+void hy_bans_fini(struct hy_hosts *hosts)
+{
+    hy_timer_stop(&hosts->save_bans);
+    hy_groups_fini(hosts);
+    hy_scores_fini(hosts);
+}
+
+void hy_bans_changed(struct hy_hosts *hosts)
+{
+    hosts->bans_changed = true;
+    if (hosts->settings->hostlist != NULL && !hy_timer_is_armed(&hosts->save_bans))
+        hy_timer_start(&hosts->save_bans, SAVE_MS);
+}
 
 bool hy_host_is_black(const struct hy_hosts *hosts, const struct hy_host *host)
 {
@@ -21,15 +47,42 @@ static bool key_is_banned(const struct hy_hosts *hosts, const struct hy_host_key
     return host != NULL && hy_host_is_black(hosts, host);
 }
 
+/* A URL without host has nothing that an entry for all ports could mean. */
+static bool any_port_of(const struct hypha_url *url, struct hy_host_key *ret_key)
+{
+    return hypha_url_host(url)[0] != '\0' && hypha_url_has_port(url) &&
+        hy_host_key_any_port(url, ret_key);
+}
+
 bool hy_hosts_is_banned(const struct hy_hosts *hosts, const struct hypha_url *url)
 {
     struct hy_host_key key;
 
     if (hy_host_key_of(url, &key) && key_is_banned(hosts, &key))
         return true;
-    /* A URL without host has nothing that an entry for all ports could mean. */
-    return hypha_url_host(url)[0] != '\0' && hypha_url_has_port(url) &&
-        hy_host_key_any_port(url, &key) && key_is_banned(hosts, &key);
+    if (any_port_of(url, &key) && key_is_banned(hosts, &key))
+        return true;
+    return hy_group_is_banned(hosts, url);
+}
+
+bool hy_hosts_is_blacklisted(const struct hy_hosts *hosts, const struct hypha_url *url)
+{
+    struct hy_host_key key;
+
+    if (hy_host_key_of(url, &key) && (hy_hosts_roles(hosts, key.text) & HY_ROLE_BLACK) != 0)
+        return true;
+    return any_port_of(url, &key) && (hy_hosts_roles(hosts, key.text) & HY_ROLE_BLACK) != 0;
+}
+
+bool hy_hosts_ban_covers(const struct hypha_url *ban, const struct hypha_url *address)
+{
+    struct hy_host_key banned, key;
+
+    if (!hy_host_key_of(ban, &banned))
+        return false;
+    if (hy_host_key_of(address, &key) && strcmp(key.text, banned.text) == 0)
+        return true;
+    return any_port_of(address, &key) && strcmp(key.text, banned.text) == 0;
 }
 
 /* An entry without port also takes the host's listed addresses. */
@@ -63,8 +116,11 @@ enum hypha_err hy_hosts_blacken(struct hy_hosts *hosts, struct hy_host *host,
     if (host->state == HY_HOST_SUSPEND) /* the refinery does not come here */
         hy_hosts_enter(hosts, host, HY_HOST_FREE);
     unlist_all_ports(hosts, url);
-    hy_log_info(&hosts->settings->log, target, "Banned %s for %llu s: %s",
-        hy_url_display(url, text, sizeof text), (unsigned long long)seconds, hypha_err_text(why));
+    hy_bans_changed(hosts);
+    /* A misdeed was told already, with the channel and the message. */
+    HY_LOG(&hosts->settings->log, why == HYPHA_ERR_BANNED ? HYPHA_LOG_INFO : HYPHA_LOG_VERBOSE,
+        target, "Banned %s for %llu s: %s", hy_url_display(url, text, sizeof text),
+        (unsigned long long)seconds, hypha_err_text(why));
     return HYPHA_OK;
 }
 
@@ -93,16 +149,32 @@ static bool unban_record(struct hy_hosts *hosts, struct hy_host *host)
     return was_black;
 }
 
-bool hy_hosts_unban(struct hy_hosts *hosts, const struct hypha_url *url)
+static bool unban_all_ports(struct hy_hosts *hosts, const struct hypha_url *url)
 {
     struct hy_host *host = NULL;
     struct hy_host_key key;
-    bool exact = unban_record(hosts, hy_hosts_record(hosts, url));
 
     if (hypha_url_host(url)[0] == '\0' || !hy_host_key_any_port(url, &key))
-        return exact;
+        return false;
     HASH_FIND(hh, hosts->records, key.text, key.len, host);
-    return unban_record(hosts, host) || exact;
+    return unban_record(hosts, host);
+}
+
+bool hy_hosts_unban(struct hy_hosts *hosts, const struct hypha_url *url)
+{
+    bool exact = unban_record(hosts, hy_hosts_record(hosts, url));
+    bool any_port = unban_all_ports(hosts, url);
+    bool group = hy_group_unban(hosts, url);
+
+    hy_score_forget(hosts, url);
+    if (exact || any_port || group)
+        hy_bans_changed(hosts);
+    return exact || any_port || group;
+}
+
+static uint64_t seconds_left(const struct hy_hosts *hosts, uint64_t until_ms)
+{
+    return (until_ms - hy_now_ms(hosts->loop) + 999) / 1000;
 }
 
 bool hy_hosts_ban_info(const struct hy_hosts *hosts, const struct hypha_url *url,
@@ -112,7 +184,7 @@ bool hy_hosts_ban_info(const struct hy_hosts *hosts, const struct hypha_url *url
 
     if (host == NULL || !hy_host_is_black(hosts, host))
         return false;
-    *ret_seconds_left = (host->ban_until_ms - hy_now_ms(hosts->loop) + 999) / 1000;
+    *ret_seconds_left = seconds_left(hosts, host->ban_until_ms);
     *ret_why = host->ban_why;
     return true;
 }
@@ -127,7 +199,59 @@ void hy_hosts_expire_bans(struct hy_hosts *hosts)
         if (!hy_host_is_black(hosts, host))
             hy_hosts_unlist(hosts, host);
     }
+    hy_groups_expire(hosts);
 }
+
+static void each_host_ban(
+    const struct hy_hosts *hosts, void (*each)(const struct hypha_ban *ban, void *user), void *user)
+{
+    uint64_t now = hy_wall_s(hosts->loop);
+    char group[HY_HOST_GROUP_BYTES];
+
+    for (size_t i = 0; i < hy_book_count(&hosts->book, HYPHA_COLOUR_BLACK); i++) {
+        const struct hy_host *host = hy_book_at(&hosts->book, HYPHA_COLOUR_BLACK, i);
+
+        if (!hy_host_is_black(hosts, host))
+            continue;
+        each(&(struct hypha_ban){ .url = host->url,
+                 .group = hy_host_group(host->url, hosts->settings->localnet, group),
+                 .until_s = now + seconds_left(hosts, host->ban_until_ms),
+                 .why = host->ban_why },
+            user);
+    }
+}
+
+static void each_group_ban(
+    const struct hy_hosts *hosts, void (*each)(const struct hypha_ban *ban, void *user), void *user)
+{
+    const struct hy_group_ban *ban, *next;
+
+    HASH_ITER (hh, hosts->group_bans, ban, next) {
+        if (hy_now_ms(hosts->loop) >= ban->until_ms)
+            continue;
+        each(&(struct hypha_ban){ .group = ban->name,
+                 .until_s = hy_wall_s(hosts->loop) + seconds_left(hosts, ban->until_ms),
+                 .why = HYPHA_ERR_LIMIT },
+            user);
+    }
+}
+
+void hy_hosts_each_ban(
+    const struct hy_hosts *hosts, void (*each)(const struct hypha_ban *ban, void *user), void *user)
+{
+    const struct hy_url_array *blacklist = &hosts->settings->blacklist;
+    char group[HY_HOST_GROUP_BYTES];
+
+    for (size_t i = 0; i < blacklist->count; i++)
+        each(&(struct hypha_ban){ .url = blacklist->urls[i],
+                 .group = hy_host_group(blacklist->urls[i], hosts->settings->localnet, group),
+                 .why = HYPHA_ERR_BANNED },
+            user);
+    each_host_ban(hosts, each, user);
+    each_group_ban(hosts, each, user);
+}
+
+/* ---- the peer of a channel ---- */
 
 /* Some host of that name is one that we found good. */
 static bool name_is_trusted(const struct hy_hosts *hosts, const struct hypha_url *url)
@@ -165,11 +289,15 @@ bool hy_hosts_ban_peer(struct hy_hosts *hosts, const struct hypha_url *address,
         return false;
     if (!hosts->settings->localnet && hy_host_is_local(address))
         return false;
-    if (session != HYPHA_SESSION_INBOUND || name_is_trusted(hosts, address))
-        return hy_hosts_ban(hosts, address, HY_BAN_SECONDS, why) == HYPHA_OK;
-    if (hy_url_without_port(address, &any_port) != HYPHA_OK)
-        return false;
-    banned = hy_hosts_ban(hosts, any_port, HY_BAN_SECONDS, why) == HYPHA_OK;
-    hypha_url_unref(any_port);
+    if (session != HYPHA_SESSION_INBOUND || name_is_trusted(hosts, address)) {
+        banned = hy_hosts_ban(hosts, address, HY_BAN_SECONDS, why) == HYPHA_OK;
+    } else {
+        if (hy_url_without_port(address, &any_port) != HYPHA_OK)
+            return false;
+        banned = hy_hosts_ban(hosts, any_port, HY_BAN_SECONDS, why) == HYPHA_OK;
+        hypha_url_unref(any_port);
+    }
+    if (banned)
+        hy_group_judge(hosts, address);
     return banned;
 }

@@ -79,24 +79,24 @@ static void test_scope(void **state)
     assert_false(room_is_banned(&room, "tcp+tls://8.8.8.1:40001"));
     /* But the exact address if the host is on white or gold, under whatever port.
      */
-    must(room_move(&room, "tcp+tls://8.8.8.2:1", HYPHA_COLOUR_WHITE, HY_HOST_FREE));
-    must(room_move(&room, "tcp://8.8.8.3:1", HYPHA_COLOUR_GOLD, HY_HOST_CONNECTED));
-    assert_true(ban_peer(&room, "tcp://8.8.8.2:40000", HYPHA_SESSION_INBOUND));
-    assert_true(ban_peer(&room, "tcp://8.8.8.3:40000", HYPHA_SESSION_INBOUND));
-    assert_true(room_is_banned(&room, "tcp://8.8.8.2:40000"));
-    assert_false(room_is_banned(&room, "tcp://8.8.8.2:40001"));
-    assert_false(room_is_banned(&room, "tcp://8.8.8.3:1"));
+    must(room_move(&room, "tcp+tls://8.2.8.2:1", HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+    must(room_move(&room, "tcp://8.3.8.3:1", HYPHA_COLOUR_GOLD, HY_HOST_CONNECTED));
+    assert_true(ban_peer(&room, "tcp://8.2.8.2:40000", HYPHA_SESSION_INBOUND));
+    assert_true(ban_peer(&room, "tcp://8.3.8.3:40000", HYPHA_SESSION_INBOUND));
+    assert_true(room_is_banned(&room, "tcp://8.2.8.2:40000"));
+    assert_false(room_is_banned(&room, "tcp://8.2.8.2:40001"));
+    assert_false(room_is_banned(&room, "tcp://8.3.8.3:1"));
     /* Others: the exact address. */
-    assert_true(ban_peer(&room, "tcp://8.8.8.3:1", HYPHA_SESSION_OUTBOUND));
-    assert_true(room_is_banned(&room, "tcp://8.8.8.3:1"));
-    assert_int_equal(room_colour(&room, "tcp://8.8.8.3:1", NULL), HYPHA_COLOUR_BLACK);
+    assert_true(ban_peer(&room, "tcp://8.3.8.3:1", HYPHA_SESSION_OUTBOUND));
+    assert_true(room_is_banned(&room, "tcp://8.3.8.3:1"));
+    assert_int_equal(room_colour(&room, "tcp://8.3.8.3:1", NULL), HYPHA_COLOUR_BLACK);
     /* It leaves as it should: the channel's end makes it Free, and it stays
      * black. */
-    assert_int_equal(room_state(&room, "tcp://8.8.8.3:1"), HY_HOST_CONNECTED);
-    must(room_move(&room, "tcp://8.8.8.3:1", HYPHA_COLOUR_GREY, HY_HOST_FREE));
-    assert_int_equal(room_colour(&room, "tcp://8.8.8.3:1", NULL), HYPHA_COLOUR_BLACK);
+    assert_int_equal(room_state(&room, "tcp://8.3.8.3:1"), HY_HOST_CONNECTED);
+    must(room_move(&room, "tcp://8.3.8.3:1", HYPHA_COLOUR_GREY, HY_HOST_FREE));
+    assert_int_equal(room_colour(&room, "tcp://8.3.8.3:1", NULL), HYPHA_COLOUR_BLACK);
     assert_int_equal(
-        room_move(&room, "tcp://8.8.8.3:1", HYPHA_COLOUR_WHITE, HY_HOST_FREE), HYPHA_ERR_BANNED);
+        room_move(&room, "tcp://8.3.8.3:1", HYPHA_COLOUR_WHITE, HY_HOST_FREE), HYPHA_ERR_BANNED);
     /* Nothing for whom a ban would mean everybody. */
     assert_false(ban_peer(&room, "unix:///tmp/s", HYPHA_SESSION_INBOUND));
     assert_false(ban_peer(&room, "tor://127.0.0.1:9601", HYPHA_SESSION_INBOUND));
@@ -121,8 +121,8 @@ static void test_localnet_bans(void **state)
     room_close(&room);
 }
 
-/* Bans expire and record a reason; a ban for all ports empties the lists of
- * that host. */
+/* spec: network.md MUST 4.7-b: bans expire and record a reason; one for all ports empties the lists
+ * of that host */
 static void test_expiry_and_lists(void **state)
 {
     struct hypha_url *url = fixture_url("tcp://8.8.8.1");
@@ -161,8 +161,7 @@ static void test_expiry_and_lists(void **state)
     room_close(&room);
 }
 
-/* spec: network.md 4.2: 10000 at most; 11.13: configured ones are never evicted
- */
+/* spec: network.md MUST 4.7-a: configured entries are separate and never evicted; 10000 others */
 static void test_flood(void **state)
 {
     struct hosts_room room;
@@ -184,6 +183,174 @@ static void test_flood(void **state)
     room_close(&room);
 }
 
+/* spec: network.md 10: whole group after 3 */
+static void the_third_bans_the_group(void **state)
+{
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    (void)room_receive(&room, "tcp://44.1.9.9:1", NOW);
+    must(room_move(&room, "tcp://44.1.7.7:1", HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+    assert_true(ban_peer(&room, "tcp://44.1.0.1:40000", HYPHA_SESSION_INBOUND));
+    assert_true(ban_peer(&room, "tcp+tls://44.1.0.1:40000", HYPHA_SESSION_INBOUND)); /* the same */
+    assert_true(ban_peer(&room, "tcp://44.1.0.2:1", HYPHA_SESSION_OUTBOUND));
+    assert_true(ban_peer(&room, "tcp://44.2.0.2:1", HYPHA_SESSION_OUTBOUND)); /* another group */
+    ban(&room, "tcp://44.1.0.4", 60); /* METERING: counts, for as long as it holds */
+    hy_sim_run_for(room.sim, 60000);
+    assert_false(room_is_banned(&room, "tcp://44.1.0.3:1"));
+    assert_true(ban_peer(&room, "tcp://44.1.0.3:1", HYPHA_SESSION_OUTBOUND));
+    assert_true(room_is_banned(&room, "tcp://44.1.200.200:50000"));
+    assert_true(room_is_banned(&room, "tcp+tls://44.1.200.200"));
+    assert_false(room_is_banned(&room, "tcp://44.2.200.200:50000"));
+    /* Hearsay is dropped, who was found good stays. */
+    assert_int_equal(room_colour(&room, "tcp://44.1.9.9:1", NULL), HYPHA_COLOURS);
+    assert_int_equal(room_receive(&room, "tcp://44.1.9.9:1", NOW), HY_VERDICT_BANNED);
+    assert_int_equal(room_colour(&room, "tcp://44.1.7.7:1", NULL), HYPHA_COLOUR_WHITE);
+    assert_false(room_is_banned(&room, "tcp://44.1.7.7:1"));
+    hy_sim_run_for(room.sim, DAY * 1000);
+    assert_false(room_is_banned(&room, "tcp://44.1.200.200:50000"));
+    room_close(&room);
+}
+
+/* Lifting the ban of one lifts that of its group; others keep theirs. */
+static void a_group_is_unbanned_with_a_host(void **state)
+{
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    for (unsigned i = 1; i <= 3; i++) {
+        char url[48];
+
+        (void)snprintf(url, sizeof url, "tcp://[2600:1:%x::1]:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_OUTBOUND));
+    }
+    assert_true(room_is_banned(&room, "tcp://[2600:1:ffff::1]:9"));
+    assert_true(unban(&room, "tcp://[2600:1:1::1]:1"));
+    assert_false(room_is_banned(&room, "tcp://[2600:1:1::1]:1"));
+    assert_false(room_is_banned(&room, "tcp://[2600:1:ffff::1]:9"));
+    assert_true(room_is_banned(&room, "tcp://[2600:1:2::1]:1"));
+    room_close(&room);
+}
+
+/* Not on localnet, not local networks, nor the few groups of keys; configured hosts stay. */
+static void groups_that_are_never_banned(void **state)
+{
+    static const struct hosts_plan local = { .active = { "tcp" }, .localnet = true };
+    static const struct hosts_plan friends = {
+        .active = { "tcp", "tor" }, .peers = { "tcp://44.1.1.1:7" }, .seeds = { "tcp://44.1.1.2:7" }
+    };
+    struct hosts_room room;
+    char url[48];
+
+    (void)state;
+    room_open(&room, &local, 1);
+    for (unsigned i = 1; i <= 9; i++) {
+        (void)snprintf(url, sizeof url, "tcp://127.0.0.%u:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_INBOUND));
+    }
+    assert_false(room_is_banned(&room, "tcp://127.0.0.10:1"));
+    room_close(&room);
+    room_open(&room, &friends, 1);
+    for (unsigned i = 1; i <= 9; i++) {
+        (void)snprintf(url, sizeof url, "tor://a%ubcd.onion:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_OUTBOUND));
+        (void)snprintf(url, sizeof url, "tcp://44.1.0.%u:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_OUTBOUND));
+    }
+    assert_false(room_is_banned(&room, "tor://a0bcd.onion:1"));
+    assert_true(room_is_banned(&room, "tcp://44.1.0.99:1"));
+    assert_false(room_is_banned(&room, "tcp://44.1.1.1:7"));
+    assert_false(room_is_banned(&room, "tcp://44.1.1.2:7"));
+    room_close(&room);
+}
+
+static bool offend(struct hosts_room *room, const char *text, uint64_t milli)
+{
+    struct hypha_url *url = fixture_url(text);
+    bool enough = hy_hosts_offend(room->hosts, url, milli);
+
+    hypha_url_unref(url);
+    return enough;
+}
+
+/* spec: network.md 10: score before ban except clear breaches */
+static void offences_add_up_and_fade(void **state)
+{
+    struct hosts_room room;
+    char url[48];
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    for (unsigned i = 0; i < 99; i++)
+        assert_false(offend(&room, "tcp://44.1.0.1:1", 1000));
+    assert_false(offend(&room, "tcp://44.1.0.2:1", 99000));   /* another host */
+    assert_true(offend(&room, "tcp+tls://44.1.0.1:2", 1000)); /* its port is all the same */
+    assert_false(offend(&room, "tcp://44.1.0.1:1", 1000));    /* from 0 again */
+    hy_sim_run_for(room.sim, 5000 * 50);                      /* of 99 points 49 are left */
+    assert_false(offend(&room, "tcp://44.1.0.2:1", 50000));
+    assert_true(offend(&room, "tcp://44.1.0.2:1", 1000));
+    assert_true(offend(&room, "tcp://44.1.0.3:1", UINT64_MAX));
+    assert_false(offend(&room, "tcp://127.0.0.1:1", UINT64_MAX)); /* who could that be? */
+    assert_false(offend(&room, "unix:///tmp/s", UINT64_MAX));
+    /* Unbanned, it begins anew. */
+    assert_false(offend(&room, "tcp://44.1.0.4:1", 99999));
+    assert_false(unban(&room, "tcp://44.1.0.4:1"));
+    assert_false(offend(&room, "tcp://44.1.0.4:1", 99999));
+    /* Any number of hosts: the last 1024 are remembered. */
+    for (unsigned i = 0; i < 5000; i++) {
+        (void)snprintf(url, sizeof url, "tcp://45.%u.%u.1:1", i >> 8, i & 255);
+        assert_false(offend(&room, url, 60000));
+    }
+    assert_false(offend(&room, "tcp://45.0.0.1:1", 60000));
+    assert_true(offend(&room, "tcp://45.19.100.1:1", 60000));
+    room_close(&room);
+}
+
+struct listed {
+    size_t count;
+    char text[2048];
+};
+
+static void note_ban(const struct hypha_ban *ban, void *user)
+{
+    struct listed *listed = user;
+    size_t len = strlen(listed->text);
+
+    listed->count++;
+    (void)snprintf(listed->text + len, sizeof listed->text - len, "%s %s %llu %s|",
+        ban->url != NULL ? hypha_url_text(ban->url) : "-", ban->group,
+        (unsigned long long)(ban->until_s > 0 ? ban->until_s - NOW : 0), hypha_err_name(ban->why));
+}
+
+static void every_ban_is_listed(void **state)
+{
+    struct listed listed = { 0 };
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    ban(&room, "tcp://44.1.0.1:1", 100);
+    ban(&room, "tcp://44.1.0.2", 5);
+    hy_sim_run_for(room.sim, 10000);
+    hy_hosts_each_ban(room.hosts, note_ban, &listed);
+    assert_string_equal(listed.text,
+        "tcp://1.2.3.4/ ipv4/1.2 0 BANNED|tcp+tls://1.2.3.4/ ipv4/1.2 0 BANNED|"
+        "tcp://44.1.0.1:1/ ipv4/44.1 100 METERING|");
+    for (unsigned i = 1; i <= 3; i++) {
+        char url[48];
+
+        (void)snprintf(url, sizeof url, "tcp://45.1.0.%u:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_OUTBOUND));
+    }
+    memset(&listed, 0, sizeof listed);
+    hy_hosts_each_ban(room.hosts, note_ban, &listed);
+    assert_int_equal(listed.count, 7);
+    assert_non_null(strstr(listed.text, "- ipv4/45.1 86410 LIMIT|"));
+    room_close(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +359,11 @@ int main(void)
         cmocka_unit_test(test_localnet_bans),
         cmocka_unit_test(test_expiry_and_lists),
         cmocka_unit_test(test_flood),
+        cmocka_unit_test(the_third_bans_the_group),
+        cmocka_unit_test(a_group_is_unbanned_with_a_host),
+        cmocka_unit_test(groups_that_are_never_banned),
+        cmocka_unit_test(offences_add_up_and_fade),
+        cmocka_unit_test(every_ban_is_listed),
     };
 
     return cmocka_run_group_tests_name("ban", tests, NULL, NULL);

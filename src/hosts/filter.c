@@ -71,9 +71,31 @@ void hy_hosts_age_dark(struct hy_hosts *hosts)
     }
 }
 
+/* Who tells of a host decides where it lies. */
+struct teller {
+    const struct hypha_url *url; /* NULL: nobody in particular */
+    char group[HY_HOST_GROUP_BYTES];
+};
+
+static enum hypha_err remember_teller(
+    struct hy_hosts *hosts, struct hy_host *host, const struct teller *teller)
+{
+    enum hypha_err err;
+
+    if (teller->url == NULL)
+        return HYPHA_OK;
+    err = hy_host_set_source_group(hosts, host, teller->group);
+    if (err != HYPHA_OK)
+        return err;
+    hypha_url_unref(host->source);
+    /* Counted, not changed: the reference is all that is written. */
+    host->source = hypha_url_ref((struct hypha_url *)(uintptr_t)teller->url);
+    return HYPHA_OK;
+}
+
 /* Steps 7 to 9, for an address in its bare form. */
-static enum hy_hosts_verdict store(
-    struct hy_hosts *hosts, const struct hypha_url *url, uint64_t last_seen)
+static enum hy_hosts_verdict store(struct hy_hosts *hosts, const struct hypha_url *url,
+    uint64_t last_seen, const struct teller *teller)
 {
     enum hy_hosts_verdict verdict = HY_VERDICT_GREY;
     enum hypha_colour colour = HYPHA_COLOUR_GREY;
@@ -95,25 +117,31 @@ static enum hy_hosts_verdict store(
     }
     if (hy_hosts_take(hosts, url, &host) != HYPHA_OK)
         return HY_VERDICT_NOMEM;
-    if (hy_hosts_list(hosts, host, url, colour, last_seen) != HYPHA_OK)
+    if (remember_teller(hosts, host, teller) != HYPHA_OK ||
+        hy_hosts_list(hosts, host, url, colour, last_seen) != HYPHA_OK)
         verdict = HY_VERDICT_NOMEM;
     else if (host->colour == HY_COLOUR_NONE)
-        verdict = HY_VERDICT_TOO_OLD;
+        verdict = HY_VERDICT_NO_PLACE;
     hy_hosts_forget(hosts, host);
     return verdict;
 }
 
-static enum hy_hosts_verdict receive_one(
-    struct hy_hosts *hosts, const struct hypha_url *url, uint64_t last_seen)
+static enum hy_hosts_verdict receive_one(struct hy_hosts *hosts, const struct hypha_url *url,
+    uint64_t last_seen, const struct teller *teller)
 {
-    enum hy_hosts_verdict verdict = hy_hosts_judge(hosts, url);
+    const struct hy_host *host = hy_hosts_record(hosts, url);
+    enum hy_hosts_verdict verdict;
     struct hypha_url *bare = NULL;
 
+    /* Most are; who is listed has passed all that follows. */
+    if (host != NULL && hy_colour_is_dialled(host->colour))
+        return HY_VERDICT_KNOWN;
+    verdict = hy_hosts_judge(hosts, url);
     if (verdict != HY_VERDICT_GREY)
         return verdict;
     if (hy_host_url(url, &bare) != HYPHA_OK)
         return HY_VERDICT_NOMEM;
-    verdict = store(hosts, bare, clamp_last_seen(last_seen, hy_wall_s(hosts->loop)));
+    verdict = store(hosts, bare, clamp_last_seen(last_seen, hy_wall_s(hosts->loop)), teller);
     hypha_url_unref(bare);
     return verdict;
 }
@@ -121,7 +149,8 @@ static enum hy_hosts_verdict receive_one(
 enum hy_hosts_verdict hy_hosts_receive_one(
     struct hy_hosts *hosts, struct hypha_url *url, uint64_t last_seen)
 {
-    enum hy_hosts_verdict verdict = receive_one(hosts, url, last_seen);
+    const struct teller nobody = { 0 };
+    enum hy_hosts_verdict verdict = receive_one(hosts, url, last_seen, &nobody);
 
     if (verdict == HY_VERDICT_GREY)
         hy_hosts_changed(hosts, HY_HOSTS_INSERTED, 1);
@@ -151,6 +180,8 @@ const char *hy_hosts_verdict_text(enum hy_hosts_verdict verdict)
         return "known";
     case HY_VERDICT_TOO_OLD:
         return "too old";
+    case HY_VERDICT_NO_PLACE:
+        return "no place";
     case HY_VERDICT_NOMEM:
         return "out of memory";
     case HY_VERDICTS:
@@ -159,21 +190,11 @@ const char *hy_hosts_verdict_text(enum hy_hosts_verdict verdict)
     return "?";
 }
 
-static void remember_source(
-    struct hy_hosts *hosts, const struct hypha_url *url, const struct hypha_url *source)
-{
-    struct hy_host *host = hy_hosts_record(hosts, url);
-
-    if (host == NULL)
-        return;
-    hypha_url_unref(host->source);
-    host->source = hypha_url_ref((struct hypha_url *)(uintptr_t)source); /* counted, not changed */
-}
-
 enum hypha_err hy_hosts_receive(struct hy_hosts *hosts, const struct hy_addr *addr,
     const struct hypha_url *source, size_t *ret_inserted)
 {
     struct hypha_span entries = addr->entries;
+    struct teller teller = { .url = source };
     char shown[300], from[300] = "?";
     enum hypha_err err = HYPHA_OK;
     struct hypha_url *url = NULL;
@@ -182,13 +203,14 @@ enum hypha_err hy_hosts_receive(struct hy_hosts *hosts, const struct hy_addr *ad
 
     if (source != NULL)
         (void)hy_url_display(source, from, sizeof from);
+    if (source != NULL)
+        (void)hy_host_group(source, hosts->settings->localnet, teller.group);
     while (err == HYPHA_OK && hy_addr_next(&entries, &url, &last_seen, &err)) {
-        enum hy_hosts_verdict verdict = receive_one(hosts, url, last_seen);
+        enum hy_hosts_verdict verdict = receive_one(hosts, url, last_seen, &teller);
 
-        if (verdict == HY_VERDICT_GREY) {
-            remember_source(hosts, url, source);
+        if (verdict == HY_VERDICT_GREY)
             inserted++;
-        } else if (verdict == HY_VERDICT_NOMEM)
+        else if (verdict == HY_VERDICT_NOMEM)
             err = HYPHA_ERR_NOMEM;
         hy_log_trace(&hosts->settings->log, target, "%s announced %s: %s", from,
             hy_url_display(url, shown, sizeof shown), hy_hosts_verdict_text(verdict));

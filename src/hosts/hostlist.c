@@ -1,8 +1,8 @@
 /* hostlist.c - the lists on disk: merged at start, saved now and then and at stop.
  *
- * A line is COLOUR <TAB> URL <TAB> LAST_SEEN. The file is written beside its place and renamed,
- * so that a crash or a full disk leaves the old one. What could not be read is never lost: it
- * stays beside the new file as FILE.bak. spec: network.md#46-hostlist-file */
+ * A line is COLOUR <TAB> URL <TAB> LAST_SEEN, and if there is something to say <TAB> SOURCE_GROUP
+ * <TAB> FAILURES, which the reference ignores. What could not be read is never lost: it stays
+ * beside the new file as FILE.bak. spec: network.md#46-hostlist-file */
 #include "hosts/host.h"
 
 #include "base/alloc.h"
@@ -16,43 +16,22 @@
 #include <unistd.h>
 
 #define MAX_FILE_BYTES (64U * 1024 * 1024)
-#define READ_BYTES     65536
 #define MAX_WARNINGS   10
-#define PATH_BYTES     4096
 
 static const char target[] = "net::hosts";
 
-static const char *const colour_names[HYPHA_COLOURS] = {
+static const char *const colour_names[HYPHA_COLOURS + 1] = {
     [HYPHA_COLOUR_GREY] = "grey",
     [HYPHA_COLOUR_WHITE] = "white",
     [HYPHA_COLOUR_GOLD] = "gold",
     [HYPHA_COLOUR_BLACK] = "black",
     [HYPHA_COLOUR_DARK] = "dark",
+    [HYPHA_COLOURS] = "none",
 };
 
-static enum hypha_err from_errno(int code)
+const char *hy_colour_name(enum hypha_colour colour)
 {
-    switch (code) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return HYPHA_ERR_ACCESS;
-    case ENOMEM:
-        return HYPHA_ERR_NOMEM;
-    default: /* of errno, not an enum of ours */
-        return HYPHA_ERR_IO;
-    }
-}
-
-/* Log and return what errno says of `path`. */
-static enum hypha_err file_failed(const struct hy_hosts *hosts, const char *doing, const char *path)
-{
-    enum hypha_err err = from_errno(errno);
-    char shown[300];
-
-    hy_log_warn(&hosts->settings->log, target, "Hostlist: %s %s failed: %s", doing,
-        hy_span_escape(hy_span_of(path), shown, sizeof shown), strerror(errno));
-    return err;
+    return colour_names[colour];
 }
 
 /* ---- load ---- */
@@ -62,22 +41,6 @@ struct load {
     size_t line, damaged, refused, merged;
 };
 
-static bool take_column(struct hypha_span *line, struct hypha_span *ret_column)
-{
-    const uint8_t *tab = line->len > 0 ? memchr(line->at, '\t', line->len) : NULL;
-
-    if (line->at == NULL)
-        return false;
-    *ret_column = *line;
-    if (tab == NULL) {
-        *line = (struct hypha_span){ 0 };
-        return true;
-    }
-    ret_column->len = (size_t)(tab - line->at);
-    *line = hy_span(tab + 1, line->len - ret_column->len - 1);
-    return true;
-}
-
 static bool parse_colour(struct hypha_span text, enum hypha_colour *ret_colour)
 {
     for (size_t i = 0; i < HYPHA_COLOURS; i++)
@@ -86,23 +49,6 @@ static bool parse_colour(struct hypha_span text, enum hypha_colour *ret_colour)
             return true;
         }
     return false;
-}
-
-static bool parse_u64(struct hypha_span text, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-
-    if (text.len == 0)
-        return false;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit = (unsigned)text.at[i] - '0';
-
-        if (digit > 9 || value > (UINT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
-    }
-    *ret_value = value;
-    return true;
 }
 
 /* The better of two colours for one address; gold of a former run is white now. */
@@ -125,9 +71,33 @@ static unsigned rank(enum hypha_colour colour)
     return 0;
 }
 
-static enum hypha_err merge(
-    struct load *load, const struct hypha_url *url, enum hypha_colour colour, uint64_t last_seen)
+/* What a line says. */
+struct entry {
+    enum hypha_colour colour;
+    uint64_t last_seen, failures;
+    char source_group[HY_HOST_GROUP_BYTES]; /* "": not known */
+};
+
+/* What it was when it was saved: who told of it, and whether it was good. */
+static enum hypha_err take_history(
+    struct hy_hosts *hosts, struct hy_host *host, const struct entry *entry)
 {
+    if (host->colour != HY_COLOUR_NONE)
+        return HYPHA_OK; /* we know better */
+    host->failures = entry->failures < HY_RETRY_DOUBLINGS ? (unsigned)entry->failures
+                                                          : HY_RETRY_DOUBLINGS;
+    if (entry->colour == HYPHA_COLOUR_WHITE || entry->colour == HYPHA_COLOUR_GOLD)
+        host->success_s = entry->last_seen;
+    if (entry->source_group[0] == '\0')
+        return HYPHA_OK;
+    return hy_host_set_source_group(hosts, host, entry->source_group);
+}
+
+static enum hypha_err merge(
+    struct load *load, const struct hypha_url *url, const struct entry *entry)
+{
+    enum hypha_colour colour = entry->colour;
+    uint64_t last_seen = entry->last_seen;
     struct hy_hosts *hosts = load->hosts;
     uint64_t now = hy_wall_s(hosts->loop);
     struct hy_host *host = NULL;
@@ -150,12 +120,30 @@ static enum hypha_err merge(
         colour = host->colour;
     if (host->colour != HY_COLOUR_NONE && host->last_seen > last_seen)
         last_seen = host->last_seen;
-    if (host->colour != colour || host->last_seen != last_seen)
+    err = take_history(hosts, host, entry);
+    if (err == HYPHA_OK && (host->colour != colour || host->last_seen != last_seen))
         err = hy_hosts_list(hosts, host, url, colour, last_seen);
-    if (err == HYPHA_OK)
+    if (host->colour != HY_COLOUR_NONE)
         load->merged++;
+    else if (err == HYPHA_OK)
+        load->refused++; /* no place for it */
     hy_hosts_forget(hosts, host);
     return err;
+}
+
+/* The two columns of ours; what is not as we write it is another program's. */
+static void parse_history(struct hypha_span line, struct entry *entry)
+{
+    struct hypha_span group, failures;
+
+    if (!hy_file_take_column(&line, &group) || !hy_file_take_column(&line, &failures) ||
+        !hy_file_parse_u64(failures, &entry->failures))
+        return;
+    if (group.len == 0 || group.len >= sizeof entry->source_group || hy_span_is(group, "-") ||
+        memchr(group.at, '\0', group.len) != NULL)
+        return;
+    memcpy(entry->source_group, group.at, group.len);
+    entry->source_group[group.len] = '\0';
 }
 
 /* Errors: NOMEM only; a damaged line is counted. */
@@ -163,8 +151,7 @@ static enum hypha_err load_line(struct load *load, struct hypha_span line)
 {
     struct hypha_span colour_text, url_text, number_text, bytes = line;
     struct hypha_url *url = NULL, *bare = NULL;
-    enum hypha_colour colour;
-    uint64_t last_seen;
+    struct entry entry = { 0 };
     char shown[120];
     enum hypha_err err = HYPHA_ERR_MALFORMED;
 
@@ -173,14 +160,15 @@ static enum hypha_err load_line(struct load *load, struct hypha_span line)
         line.len--;
     if (line.len == 0)
         return HYPHA_OK;
-    if (take_column(&line, &colour_text) && take_column(&line, &url_text) &&
-        take_column(&line, &number_text) && parse_colour(colour_text, &colour) &&
-        parse_u64(number_text, &last_seen))
+    if (hy_file_take_column(&line, &colour_text) && hy_file_take_column(&line, &url_text) &&
+        hy_file_take_column(&line, &number_text) && parse_colour(colour_text, &entry.colour) &&
+        hy_file_parse_u64(number_text, &entry.last_seen))
         err = hypha_url_parse(url_text, &url);
     if (err == HYPHA_OK)
         err = hy_host_url(url, &bare);
+    parse_history(line, &entry);
     if (err == HYPHA_OK)
-        err = merge(load, bare, colour, last_seen);
+        err = merge(load, bare, &entry);
     hypha_url_unref(url);
     hypha_url_unref(bare);
     if (err == HYPHA_OK || err == HYPHA_ERR_NOMEM)
@@ -191,106 +179,46 @@ static enum hypha_err load_line(struct load *load, struct hypha_span line)
     return HYPHA_OK;
 }
 
-/* All of a file up to the limit. Errors: NOMEM, IO, ACCESS. */
-static enum hypha_err read_file(
-    const struct hy_hosts *hosts, int fd, struct hypha_writer *bytes, bool *ret_whole)
-{
-    uint8_t *chunk = hy_alloc(READ_BYTES);
-    enum hypha_err err = HYPHA_ERR_NOMEM;
-    ssize_t got = 1;
-
-    if (chunk == NULL)
-        return err;
-    while (bytes->len < MAX_FILE_BYTES) {
-        got = read(fd, chunk, READ_BYTES);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        hypha_writer_put(bytes, hy_span(chunk, (size_t)got));
-        if (bytes->err != HYPHA_OK)
-            goto out;
-    }
-    *ret_whole = got == 0;
-    err = got < 0 ? file_failed(hosts, "reading", hosts->settings->hostlist) : HYPHA_OK;
-
-out:
-    hy_free(chunk);
-    return err;
-}
-
 static enum hypha_err load_lines(struct load *load, struct hypha_span rest)
 {
     enum hypha_err err = HYPHA_OK;
 
-    while (rest.len > 0 && err == HYPHA_OK) {
-        const uint8_t *end = memchr(rest.at, '\n', rest.len);
-        size_t len = end != NULL ? (size_t)(end - rest.at) : rest.len;
-
-        err = load_line(load, hy_span(rest.at, len));
-        rest = hy_span(rest.at + len, rest.len - len);
-        if (rest.len > 0)
-            rest = hy_span(rest.at + 1, rest.len - 1);
-    }
+    while (rest.len > 0 && err == HYPHA_OK)
+        err = load_line(load, hy_file_take_line(&rest));
     return err;
-}
-
-/* Every folder above `path`. */
-static enum hypha_err make_folders(const struct hy_hosts *hosts, const char *path)
-{
-    char folder[PATH_BYTES];
-    size_t len = strlen(path);
-
-    if (len >= sizeof folder) {
-        errno = ENAMETOOLONG;
-        return file_failed(hosts, "opening", path);
-    }
-    memcpy(folder, path, len + 1);
-    for (char *at = folder + 1; len > 0 && *at != '\0'; at++) {
-        if (*at != '/')
-            continue;
-        *at = '\0';
-        if (mkdir(folder, 0700) != 0 && errno != EEXIST)
-            return file_failed(hosts, "making the folder", folder);
-        *at = '/';
-    }
-    return HYPHA_OK;
 }
 
 static enum hypha_err create_empty(struct hy_hosts *hosts, const char *path)
 {
-    enum hypha_err err = make_folders(hosts, path);
+    enum hypha_err err = hy_file_make_folders(hosts, path);
     int fd;
 
     if (err != HYPHA_OK)
         return err;
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno != EEXIST)
-        return file_failed(hosts, "creating", path);
+        return hy_file_failed(hosts, "creating", path);
     if (fd >= 0)
         (void)close(fd);
     hosts->file_merged = true;
     return HYPHA_OK;
 }
 
-enum hypha_err hy_hosts_load(struct hy_hosts *hosts)
+static enum hypha_err load_list(struct hy_hosts *hosts, const char *path)
 {
-    const char *path = hosts->settings->hostlist;
     struct hypha_writer bytes = { 0 };
     struct load load = { .hosts = hosts };
     bool whole = false;
     enum hypha_err err;
     int fd;
 
-    if (path == NULL)
-        return HYPHA_OK;
     hosts->file_merged = false;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT)
         return create_empty(hosts, path);
     if (fd < 0)
-        return file_failed(hosts, "opening", path);
-    err = read_file(hosts, fd, &bytes, &whole);
+        return hy_file_failed(hosts, "opening", path);
+    err = hy_file_read(hosts, path, fd, MAX_FILE_BYTES, &bytes, &whole);
     (void)close(fd);
     if (err == HYPHA_OK)
         err = load_lines(&load, hypha_writer_span(&bytes));
@@ -308,31 +236,62 @@ enum hypha_err hy_hosts_load(struct hy_hosts *hosts)
     return HYPHA_OK;
 }
 
-/* ---- save ---- */
-
-static enum hypha_err write_all(int fd, struct hypha_span bytes)
+/* The cells are empty: another secret may be taken. */
+static bool is_unsorted(const struct hy_hosts *hosts)
 {
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.at, bytes.len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return from_errno(errno);
-        bytes = hy_span(bytes.at + put, bytes.len - (size_t)put);
-    }
-    return HYPHA_OK;
+    return hy_book_count(&hosts->book, HYPHA_COLOUR_GREY) == 0 &&
+        hy_book_count(&hosts->book, HYPHA_COLOUR_WHITE) == 0 &&
+        hy_book_count(&hosts->book, HYPHA_COLOUR_GOLD) == 0;
 }
 
-static void put_line(const struct hypha_url *url, uint64_t last_seen, void *user)
+static void take_anchors(struct hy_hosts *hosts, const struct hy_book_file *file)
 {
-    struct hypha_writer *w = user;
-    char number[32];
+    hosts->anchor_count = 0;
+    for (size_t i = 0; i < file->anchor_count; i++) {
+        struct hy_host *host = hy_hosts_record(hosts, file->anchors[i]);
 
+        if (host != NULL && hy_colour_is_dialled(host->colour))
+            hosts->anchors[hosts->anchor_count++] = host;
+    }
+}
+
+enum hypha_err hy_hosts_load(struct hy_hosts *hosts)
+{
+    const char *path = hosts->settings->hostlist;
+    struct hy_book_file file;
+    enum hypha_err err;
+
+    if (path == NULL)
+        return HYPHA_OK;
+    hy_book_file_read(hosts, &file);
+    if (file.has_secret && is_unsorted(hosts))
+        hy_hosts_set_secret(hosts, file.secret);
+    /* One that cannot be read may still be good: it is not ours to write over. */
+    hosts->secret_saved = !file.is_missing;
+    err = load_list(hosts, path);
+    take_anchors(hosts, &file);
+    if (err == HYPHA_OK && (file.anchor_count > 0 || file.is_missing))
+        (void)hy_book_file_write(hosts, NULL, 0);
+    hy_book_file_fini(&file);
+    return err;
+}
+
+/* ---- save ---- */
+
+static void put_line(struct hypha_writer *w, const struct hy_host *host)
+{
+    char text[HY_HOST_GROUP_BYTES + 64];
+
+    hypha_writer_put(w, hy_span_of(colour_names[host->colour]));
     hypha_writer_put(w, hy_span_of("\t"));
-    hypha_writer_put(w, hy_span_of(hypha_url_text(url)));
-    (void)snprintf(number, sizeof number, "\t%llu\n", (unsigned long long)last_seen);
-    hypha_writer_put(w, hy_span_of(number));
+    hypha_writer_put(w, hy_span_of(hypha_url_text(host->url)));
+    (void)snprintf(text, sizeof text, "\t%llu", (unsigned long long)host->last_seen);
+    hypha_writer_put(w, hy_span_of(text));
+    (void)snprintf(text, sizeof text, "\t%s\t%u",
+        host->source_group != NULL ? host->source_group->name : "-", host->failures);
+    if (host->source_group != NULL || host->failures > 0)
+        hypha_writer_put(w, hy_span_of(text));
+    hypha_writer_put(w, hy_span_of("\n"));
 }
 
 static enum hypha_err write_lists(const struct hy_hosts *hosts, struct hypha_writer *w)
@@ -341,95 +300,57 @@ static enum hypha_err write_lists(const struct hy_hosts *hosts, struct hypha_wri
         HYPHA_COLOUR_WHITE, HYPHA_COLOUR_GOLD };
 
     for (size_t c = 0; c < sizeof order / sizeof order[0]; c++)
-        for (size_t i = 0; i < hy_book_count(&hosts->book, order[c]); i++) {
-            const struct hy_host *host = hy_book_at(&hosts->book, order[c], i);
-
-            hypha_writer_put(w, hy_span_of(colour_names[order[c]]));
-            put_line(host->url, host->last_seen, w);
-        }
+        for (size_t i = 0; i < hy_book_count(&hosts->book, order[c]); i++)
+            put_line(w, hy_book_at(&hosts->book, order[c], i));
     return w->err;
 }
 
 /* The file as it is, under another name; none is as good. */
 static enum hypha_err keep_copy(const struct hy_hosts *hosts, const char *path)
 {
-    char copy[PATH_BYTES + 8];
+    char copy[HY_PATH_BYTES + 8];
 
     (void)snprintf(copy, sizeof copy, "%s.bak", path);
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return HYPHA_OK;
     if (unlink(copy) != 0 && errno != ENOENT)
-        return file_failed(hosts, "replacing", copy);
+        return hy_file_failed(hosts, "replacing", copy);
     /* Some file systems have no second names. */
     if (link(path, copy) != 0 && rename(path, copy) != 0)
-        return file_failed(hosts, "keeping a copy of", path);
+        return hy_file_failed(hosts, "keeping a copy of", path);
     hy_log_warn(&hosts->settings->log, target,
         "Hostlist: the file was not read as a whole; it is kept as %s", copy);
     return HYPHA_OK;
 }
 
-/* After a rename the folder itself has to reach the disk. Not all file systems can: no error. */
-static void sync_folder(const char *path)
-{
-    char folder[PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    int fd;
-
-    (void)snprintf(folder, sizeof folder, "%.*s", (int)len, path);
-    fd = open(len > 0 ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)fsync(fd);
-    (void)close(fd);
-}
-
-static enum hypha_err write_temporary(
-    const struct hy_hosts *hosts, const char *path, const char *temporary, struct hypha_span bytes)
-{
-    struct stat old;
-    mode_t mode = stat(path, &old) == 0 ? old.st_mode & 0777 : 0600;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    enum hypha_err err;
-
-    if (fd < 0)
-        return file_failed(hosts, "creating", temporary);
-    err = write_all(fd, bytes);
-    if (err == HYPHA_OK && (fchmod(fd, mode) != 0 || fsync(fd) != 0))
-        err = from_errno(errno);
-    if (err != HYPHA_OK)
-        (void)file_failed(hosts, "writing", temporary);
-    if (close(fd) != 0 && err == HYPHA_OK)
-        err = file_failed(hosts, "closing", temporary);
-    return err;
-}
-
 enum hypha_err hy_hosts_save(struct hy_hosts *hosts)
 {
     const char *path = hosts->settings->hostlist;
-    char temporary[PATH_BYTES + 8];
     struct hypha_writer w = { 0 };
     enum hypha_err err;
 
     if (path == NULL)
         return HYPHA_OK;
-    err = make_folders(hosts, path);
+    err = hy_file_make_folders(hosts, path);
     if (err != HYPHA_OK)
         return err;
-    (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
     err = write_lists(hosts, &w);
     if (err == HYPHA_OK)
-        err = write_temporary(hosts, path, temporary, hypha_writer_span(&w));
+        err = hy_file_write_beside(hosts, path, 0, hypha_writer_span(&w));
     hypha_writer_fini(&w);
-    if (err == HYPHA_OK && !hosts->file_merged)
-        err = keep_copy(hosts, path);
-    if (err == HYPHA_OK && rename(temporary, path) != 0)
-        err = file_failed(hosts, "renaming", temporary);
-    if (err != HYPHA_OK) {
-        (void)unlink(temporary);
+    if (err != HYPHA_OK)
         return err;
-    }
+    if (!hosts->file_merged)
+        err = keep_copy(hosts, path);
+    if (err == HYPHA_OK)
+        err = hy_file_put(hosts, path);
+    else
+        hy_file_discard(path);
+    if (err != HYPHA_OK)
+        return err;
     hosts->file_merged = true;
-    sync_folder(path);
+    /* Without it the next run sorts its hosts into other cells: no harm worth an error. */
+    if (!hosts->secret_saved)
+        (void)hy_book_file_write(hosts, NULL, 0);
     return HYPHA_OK;
 }

@@ -16,7 +16,7 @@
 #define PATH 256
 
 struct files {
-    char folder[64], list[PATH], copy[PATH], temporary[PATH];
+    char folder[64], list[PATH], copy[PATH], temporary[PATH], book[PATH];
 };
 
 static struct files files_make(void)
@@ -28,6 +28,7 @@ static struct files files_make(void)
     (void)snprintf(files.list, PATH, "%s/a/b/hosts.tsv", files.folder);
     (void)snprintf(files.copy, PATH, "%s.bak", files.list);
     (void)snprintf(files.temporary, PATH, "%s.tmp", files.list);
+    (void)snprintf(files.book, PATH, "%s.book", files.list);
     return files;
 }
 
@@ -37,6 +38,7 @@ static void files_remove(struct files *files)
 
     (void)unlink(files->list);
     (void)unlink(files->copy);
+    (void)unlink(files->book);
     (void)rmdir(files->list);
     assert_int_not_equal(access(files->temporary, F_OK), 0); /* never left behind */
     (void)snprintf(path, PATH, "%s/a/b", files->folder);
@@ -104,7 +106,8 @@ static void open_with(struct hosts_room *room, struct files *files)
     room_open(room, &plan, 1);
 }
 
-/* What is missing is made; what is known is written, dark, grey, white, gold;
+/* spec: network.md MUST 4.6-b, 4.6-c
+ * What is missing is made; what is known is written, dark, grey, white, gold;
  * black is not. */
 static void test_save_and_load(void **state)
 {
@@ -160,7 +163,8 @@ static void test_save_and_load(void **state)
     files_remove(&files);
 }
 
-/* Damaged lines are skipped and told; what the filter refuses is not taken. */
+/* spec: network.md MUST 4.6-a
+ * Damaged lines are skipped and told; what the filter refuses is not taken. */
 static void test_lines(void **state)
 {
     static const char text[] = "grey\ttcp://8.8.8.1:1\t5\textra\tcolumns\n"
@@ -291,7 +295,7 @@ static void test_unreadable(void **state)
     files_remove(&files);
 }
 
-/* A full disk, or nearly: the old file stays. */
+/* spec: network.md MUST 4.6-b: on a full disk, or nearly, the old file stays */
 static void test_full_disk(void **state)
 {
     static const char text[] = "grey\ttcp://8.8.8.1:1/\t5\n";

@@ -93,8 +93,15 @@ enum hypha_err hy_hosts_set_settings(
     configured_clear(&hosts->configured);
     hosts->configured = map;
     hosts->settings = settings;
+    hy_hosts_judge_again(hosts);
     unlist_configured(hosts);
     return HYPHA_OK;
+}
+
+void hy_hosts_judge_again(struct hy_hosts *hosts)
+{
+    hosts->judgements++;
+    hosts->none_untried_until_ms = 0;
 }
 
 /* ---- life ---- */
@@ -109,7 +116,13 @@ enum hypha_err hy_hosts_create(struct hypha_loop *loop, const struct hy_resolved
         return HYPHA_ERR_NOMEM;
     hosts->loop = loop;
     TAILQ_INIT(&hosts->watches);
+    LIST_INIT(&hosts->picked);
+    TAILQ_INIT(&hosts->suspended);
+    TAILQ_INIT(&hosts->idle);
+    STAILQ_INIT(&hosts->moves);
+    hy_random(loop, hosts->book.secret, sizeof hosts->book.secret);
     hy_defer_init(&hosts->tell, loop, tell, hosts);
+    hy_bans_init(hosts);
     err = hy_hosts_set_settings(hosts, settings);
     if (err != HYPHA_OK) {
         hy_hosts_destroy(hosts);
@@ -119,6 +132,23 @@ enum hypha_err hy_hosts_create(struct hypha_loop *loop, const struct hy_resolved
     return HYPHA_OK;
 }
 
+static void source_group_unref(struct hy_hosts *hosts, struct hy_source_group *group)
+{
+    if (group == NULL || --group->hosts > 0)
+        return;
+    HASH_DEL(hosts->source_groups, group);
+    hy_free(group);
+}
+
+static void host_free(struct hy_hosts *hosts, struct hy_host *host)
+{
+    HASH_DEL(hosts->records, host);
+    source_group_unref(hosts, host->source_group);
+    hypha_url_unref(host->url);
+    hypha_url_unref(host->source);
+    hy_free(host);
+}
+
 void hy_hosts_destroy(struct hy_hosts *hosts)
 {
     struct hy_host *host, *next;
@@ -126,12 +156,10 @@ void hy_hosts_destroy(struct hy_hosts *hosts)
     if (hosts == NULL)
         return;
     hy_defer_stop(&hosts->tell);
-    HASH_ITER (hh, hosts->records, host, next) {
-        HASH_DEL(hosts->records, host);
-        hypha_url_unref(host->url);
-        hypha_url_unref(host->source);
-        hy_free(host);
-    }
+    hy_bans_fini(hosts);
+    hy_hosts_set_observer(hosts, NULL, NULL);
+    HASH_ITER (hh, hosts->records, host, next)
+        host_free(hosts, host);
     hy_book_fini(&hosts->book);
     configured_clear(&hosts->configured);
     hy_hosts_clear_listen_addrs(hosts);
@@ -183,6 +211,7 @@ static void tell(void *user)
 
     memcpy(changes, hosts->changes, sizeof changes);
     memset(hosts->changes, 0, sizeof hosts->changes);
+    hy_hosts_tell_moves(hosts);
     for (size_t i = 0; i <= HY_HOSTS_FREED; i++)
         if (changes[i] > 0)
             tell_one(hosts, (enum hy_hosts_change)i, changes[i]);
@@ -229,10 +258,57 @@ void hy_hosts_forget(struct hy_hosts *hosts, struct hy_host *host)
 {
     if (host->registered || host->colour != HY_COLOUR_NONE)
         return;
-    HASH_DEL(hosts->records, host);
-    hypha_url_unref(host->url);
-    hypha_url_unref(host->source);
-    hy_free(host);
+    for (size_t i = hosts->anchor_count; i-- > 0;)
+        if (hosts->anchors[i] == host)
+            hosts->anchors[i] = hosts->anchors[--hosts->anchor_count];
+    host_free(hosts, host);
+}
+
+enum hypha_err hy_host_set_source_group(
+    struct hy_hosts *hosts, struct hy_host *host, const char *name)
+{
+    struct hy_source_group *group = NULL;
+    size_t len = strlen(name);
+
+    HASH_FIND(hh, hosts->source_groups, name, len, group);
+    if (group == NULL) {
+        group = hy_alloc(sizeof *group + len + 1);
+        if (group == NULL)
+            return HYPHA_ERR_NOMEM;
+        memcpy(group->name, name, len + 1);
+        group->hash = hy_book_hash(&hosts->book, name);
+        HASH_ADD_KEYPTR(hh, hosts->source_groups, group->name, len, group);
+        if (group->hh.tbl == NULL) {
+            hy_free(group);
+            return HYPHA_ERR_NOMEM;
+        }
+    }
+    group->hosts++;
+    source_group_unref(hosts, host->source_group);
+    host->source_group = group;
+    return HYPHA_OK;
+}
+
+static void hash_host(const struct hy_hosts *hosts, struct hy_host *host)
+{
+    char group[HY_HOST_GROUP_BYTES];
+
+    (void)hy_host_group(host->url, hosts->settings->localnet, group);
+    host->group = hy_book_hash(&hosts->book, group);
+    host->address = hy_book_hash(&hosts->book, host->key);
+}
+
+void hy_hosts_set_secret(struct hy_hosts *hosts, const uint8_t secret[HY_HASH_KEY_BYTES])
+{
+    struct hy_source_group *group, *next_group;
+    struct hy_host *host, *next;
+
+    memcpy(hosts->book.secret, secret, HY_HASH_KEY_BYTES);
+    HASH_ITER (hh, hosts->records, host, next)
+        if (host->url != NULL)
+            hash_host(hosts, host);
+    HASH_ITER (hh, hosts->source_groups, group, next_group)
+        group->hash = hy_book_hash(&hosts->book, group->name);
 }
 
 bool hy_colour_is_dialled(enum hypha_colour colour)
@@ -250,37 +326,71 @@ static void was_unlisted(struct hy_hosts *hosts, struct hy_host *host)
         hy_hosts_enter(hosts, host, HY_HOST_FREE);
 }
 
+static enum hypha_err prepare(
+    struct hy_hosts *hosts, struct hy_host *host, const struct hypha_url *url)
+{
+    enum hypha_err err;
+
+    if (host->url != NULL)
+        return HYPHA_OK;
+    err = hy_host_url(url, &host->url);
+    if (err != HYPHA_OK)
+        return err;
+    host->is_shareable = hy_scheme_is_shareable(hypha_url_scheme(url));
+    host->is_local = hy_host_is_local(url);
+    hash_host(hosts, host);
+    return HYPHA_OK;
+}
+
+/* The lists have changed: who stands in a contest, who looks on, who may be forgotten. */
+static void was_moved(struct hy_hosts *hosts, struct hy_host *host, enum hypha_colour from)
+{
+    if (host->colour == HY_COLOUR_NONE)
+        was_unlisted(hosts, host);
+    else if (from == HY_COLOUR_NONE)
+        host->listed_s = hy_wall_s(hosts->loop);
+    if (host->colour != from)
+        hy_hosts_note_move(hosts, host);
+    hy_contest_settle(hosts, host);
+    hosts->none_untried_until_ms = 0;
+}
+
 enum hypha_err hy_hosts_list(struct hy_hosts *hosts, struct hy_host *host,
     const struct hypha_url *url, enum hypha_colour colour, uint64_t last_seen)
 {
+    enum hypha_colour from = host->colour;
     struct hy_host *lost;
-    enum hypha_err err = HYPHA_OK;
+    enum hypha_err err = prepare(hosts, host, url);
 
-    if (host->url == NULL) {
-        err = hy_host_url(url, &host->url);
-        host->is_shareable = hy_scheme_is_shareable(hypha_url_scheme(url));
-        host->is_local = hy_host_is_local(url);
-    }
     if (err == HYPHA_OK)
         err = hy_book_reserve(&hosts->book, colour);
+    if (err == HYPHA_OK && colour == HYPHA_COLOUR_WHITE &&
+        !hy_book_has_white_cell(&hosts->book, host)) {
+        if (from == HYPHA_COLOUR_GREY)
+            return HYPHA_OK;
+        colour = HYPHA_COLOUR_GREY;
+        err = hy_book_reserve(&hosts->book, colour);
+    }
     if (err != HYPHA_OK)
         return err;
-    if (host->colour != HY_COLOUR_NONE)
+    if (from != HY_COLOUR_NONE)
         hy_book_remove(&hosts->book, host);
-    lost = hy_book_insert(&hosts->book, host, colour, last_seen);
-    if (lost != NULL) {
-        was_unlisted(hosts, lost);
-        if (lost != host)
-            hy_hosts_forget(hosts, lost);
+    lost = hy_book_insert(&hosts->book, host, colour, last_seen, hy_wall_s(hosts->loop));
+    if (lost != NULL && lost != host) {
+        was_moved(hosts, lost, colour);
+        hy_hosts_forget(hosts, lost);
     }
+    was_moved(hosts, host, from);
     return HYPHA_OK;
 }
 
 void hy_hosts_unlist(struct hy_hosts *hosts, struct hy_host *host)
 {
-    if (host->colour != HY_COLOUR_NONE)
+    enum hypha_colour from = host->colour;
+
+    if (from != HY_COLOUR_NONE)
         hy_book_remove(&hosts->book, host);
-    was_unlisted(hosts, host);
+    was_moved(hosts, host, from);
     hy_hosts_forget(hosts, host);
 }
 
@@ -329,12 +439,22 @@ void hy_hosts_each(const struct hy_hosts *hosts, enum hypha_colour colour,
     }
 }
 
+/* Who was good once is not given up at the first failure: an outage of ours, or an attack, would
+ * empty the list. spec: network.md 10 */
+static bool is_worth_keeping(const struct hy_hosts *hosts, const struct hy_host *host)
+{
+    return host->failures + 1 < HY_WHITE_FAILURES ||
+        hy_wall_s(hosts->loop) < host->last_seen + HY_WHITE_LOST_S;
+}
+
 /* The list part of a move. spec: network.md#42-lists, #43-last_seen */
 static enum hypha_err move_lists(struct hy_hosts *hosts, struct hy_host *host,
-    const struct hypha_url *url, enum hypha_colour colour)
+    const struct hypha_url *url, enum hypha_colour colour, bool failed)
 {
     switch (colour) {
     case HYPHA_COLOUR_GREY:
+        if (failed && host->colour == HYPHA_COLOUR_WHITE && is_worth_keeping(hosts, host))
+            return HYPHA_OK;
         /* One that was trimmed meanwhile, banned, or never listed does not come back. */
         if (host->colour != HYPHA_COLOUR_WHITE && host->colour != HYPHA_COLOUR_GOLD)
             return HYPHA_OK;
@@ -368,7 +488,7 @@ enum hypha_err hy_hosts_move(struct hy_hosts *hosts, const struct hypha_url *url
         hy_hosts_forget(hosts, host);
         return HYPHA_ERR_HOST_BLOCKED;
     }
-    err = move_lists(hosts, host, url, colour);
+    err = move_lists(hosts, host, url, colour, after == HY_HOST_SUSPEND);
     if (err != HYPHA_OK) {
         hy_hosts_forget(hosts, host);
         return err;
@@ -376,7 +496,9 @@ enum hypha_err hy_hosts_move(struct hy_hosts *hosts, const struct hypha_url *url
     if (after == HY_HOST_SUSPEND)
         hy_hosts_failed(hosts, host);
     else if (colour == HYPHA_COLOUR_WHITE || colour == HYPHA_COLOUR_GOLD)
-        host->failures = 0;
+        hy_hosts_succeeded(hosts, host);
+    if (colour == HYPHA_COLOUR_WHITE && host->colour == HYPHA_COLOUR_GREY)
+        hy_contest_open(hosts, host);
     /* Quarantine means waiting for the refinery, which looks into grey only. */
     if (after == HY_HOST_SUSPEND && host->colour != HYPHA_COLOUR_GREY)
         after = HY_HOST_FREE;

@@ -20,7 +20,7 @@ struct entry {
     enum hy_host_state state;
     enum hypha_colour colour;
     uint64_t last_seen, since_ms, failed_ms, banned_until_ms;
-    bool failed;
+    unsigned failures; /* in a row */
 };
 
 struct model {
@@ -123,14 +123,17 @@ static enum hypha_err model_move(
     } else if (colour != HYPHA_COLOUR_GREY) {
         e->colour = colour;
         e->last_seen = now_s(m);
+    } else if (e->colour == HYPHA_COLOUR_WHITE && after == HY_HOST_SUSPEND &&
+        (e->failures < 2 || now_s(m) - e->last_seen < 7 * 86400)) {
+        /* white is lost after three failures and seven days: network.md 10 */
     } else if (is_dialled(e->colour)) {
         e->colour = colour;
     }
     if (after == HY_HOST_SUSPEND) {
-        e->failed = true;
+        e->failures++;
         e->failed_ms = now_ms(m);
     } else if (colour == HYPHA_COLOUR_WHITE || colour == HYPHA_COLOUR_GOLD) {
-        e->failed = false;
+        e->failures = 0;
     }
     enter(m, e, after == HY_HOST_SUSPEND && e->colour != HYPHA_COLOUR_GREY ? HY_HOST_FREE : after);
     return HYPHA_OK;
@@ -165,7 +168,7 @@ static enum hy_hosts_verdict model_receive(struct model *m, struct entry *e, uin
 static bool may_pick(struct model *m, const struct entry *e)
 {
     return is_dialled(e->colour) && !is_dark(m, e) && e->state == HY_HOST_FREE &&
-        (!e->failed || now_ms(m) - e->failed_ms >= 60000);
+        (e->failures == 0 || now_ms(m) - e->failed_ms >= 60000);
 }
 
 static bool may_refine(struct model *m, const struct entry *e)
@@ -223,7 +226,8 @@ static void do_pick_refine(struct model *m)
 /* Those that may run out of memory: then nothing has changed. */
 static void do_fallible(struct model *m, struct entry *e, unsigned which)
 {
-    enum hy_host_state state = (enum hy_host_state)draw(m, HY_HOST_STATES);
+    enum hy_host_state state = draw(m, 4) == 0 ? HY_HOST_SUSPEND
+                                               : (enum hy_host_state)draw(m, HY_HOST_STATES);
     enum hypha_colour colour = (enum hypha_colour)draw(m, HYPHA_COLOURS);
     uint64_t last_seen = now_s(m) - 100000 + draw(m, 110000), seconds = 1 + draw(m, 4000);
     struct entry before = *e;
@@ -367,6 +371,7 @@ static void run_model(uint64_t seed, unsigned steps)
     room_close(&m.room);
 }
 
+/* spec: network.md MUST 4.2-a, 4.1-a */
 static void test_against_the_model(void **state)
 {
     (void)state;
@@ -432,25 +437,67 @@ static void test_configured_stay_out(void **state)
     room_close(&room);
 }
 
-/* spec: network.md 4.2: white holds 5000, gold has no limit; the oldest go */
-static void test_white_and_gold_limits(void **state)
+static bool is_worn(struct hosts_room *room, const char *url)
 {
+    enum hypha_colour colour = room_colour(room, url, NULL);
+
+    must(room_set(room, url, HY_HOST_CONNECT));
+    must(room_move(room, url, HYPHA_COLOUR_GREY, HY_HOST_SUSPEND));
+    room_free(room, url);
+    return colour == HYPHA_COLOUR_WHITE && room_colour(room, url, NULL) == HYPHA_COLOUR_GREY;
+}
+
+/* spec: network.md 10, back-off: white is lost after three failures in a row and seven days without
+ * success; both are needed */
+static void test_white_is_lost_late(void **state)
+{
+    static const char url[] = "tcp://8.8.8.8:1";
     struct hosts_room room;
-    char url[48];
 
     (void)state;
     room_open(&room, &plan, 1);
-    for (unsigned i = 0; i < 5100; i++) {
-        (void)snprintf(url, sizeof url, "tcp://9.8.%u.%u:1", i >> 8, i & 255);
-        must(room_move(&room, url, HYPHA_COLOUR_WHITE, HY_HOST_FREE));
-        (void)snprintf(url, sizeof url, "tcp://9.9.%u.%u:1", i >> 8, i & 255);
-        must(room_move(&room, url, HYPHA_COLOUR_GOLD, HY_HOST_CONNECTED));
-        hy_sim_run_for(room.sim, 1000);
-    }
-    assert_int_equal(hy_hosts_count(room.hosts, HYPHA_COLOUR_WHITE), 5000);
-    assert_int_equal(hy_hosts_count(room.hosts, HYPHA_COLOUR_GOLD), 5100);
-    assert_int_equal(room_colour(&room, "tcp://9.8.0.99:1", NULL), NONE);
-    assert_int_equal(room_colour(&room, "tcp://9.8.0.100:1", NULL), HYPHA_COLOUR_WHITE);
+    must(room_move(&room, url, HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+    for (int i = 0; i < 6; i++)
+        assert_false(is_worn(&room, url)); /* our own outage, perhaps */
+    hy_sim_run_for(room.sim, 7ULL * 86400 * 1000 - 1000);
+    assert_false(is_worn(&room, url));
+    hy_sim_run_for(room.sim, 1000);
+    assert_true(is_worn(&room, url));
+    must(room_move(&room, url, HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+    hy_sim_run_for(room.sim, 8ULL * 86400 * 1000);
+    assert_false(is_worn(&room, url));
+    assert_false(is_worn(&room, url));
+    must(room_move(&room, url, HYPHA_COLOUR_GOLD, HY_HOST_CONNECTED)); /* forgives all */
+    must(room_move(&room, url, HYPHA_COLOUR_WHITE, HY_HOST_FREE));
+    hy_sim_run_for(room.sim, 8ULL * 86400 * 1000);
+    assert_false(is_worn(&room, url));
+    assert_false(is_worn(&room, url));
+    assert_true(is_worn(&room, url));
+    room_close(&room);
+}
+
+/* spec: network.md MUST 4.2-a */
+static void test_one_list_at_most(void **state)
+{
+    static const char url[] = "tcp://8.8.8.8:1";
+    static const enum hypha_colour colours[] = { HYPHA_COLOUR_GREY, HYPHA_COLOUR_WHITE,
+        HYPHA_COLOUR_GOLD };
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    assert_int_equal(room_receive(&room, url, 5), HY_VERDICT_GREY);
+    for (size_t from = 0; from < 3; from++)
+        for (size_t to = 0; to < 3; to++) {
+            size_t listed = 0;
+
+            must(room_move(&room, url, colours[from], HY_HOST_FREE));
+            must(room_move(&room, url, colours[to], HY_HOST_FREE));
+            assert_int_equal(room_colour(&room, url, NULL), colours[to]);
+            for (size_t i = 0; i < 3; i++)
+                listed += hy_hosts_count(room.hosts, colours[i]);
+            assert_int_equal(listed, 1);
+        }
     room_close(&room);
 }
 
@@ -550,7 +597,8 @@ int main(void)
         cmocka_unit_test(test_against_the_model),
         cmocka_unit_test(test_a_life),
         cmocka_unit_test(test_configured_stay_out),
-        cmocka_unit_test(test_white_and_gold_limits),
+        cmocka_unit_test(test_white_is_lost_late),
+        cmocka_unit_test(test_one_list_at_most),
         cmocka_unit_test(test_watches),
         cmocka_unit_test(test_create_without_memory),
     };

@@ -6,17 +6,44 @@
 #include <stdio.h>
 #include <string.h>
 
+/* These run for every address of every message: no printf. */
+static size_t put_number(char *into, unsigned number)
+{
+    char digits[10];
+    size_t count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    for (size_t i = 0; i < count; i++)
+        into[i] = digits[count - 1 - i];
+    return count;
+}
+
+static void put_ip(const struct hy_ip *ip, char into[HY_HOST_NAME_BYTES])
+{
+    char text[HY_IP_TEXT_BYTES];
+    size_t len = 0;
+
+    if (ip->len != 4) {
+        (void)snprintf(into, HY_HOST_NAME_BYTES, "[%s]", hy_ip_format(ip, text));
+        return;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        len += put_number(into + len, ip->bytes[i]);
+        into[len++] = i < 3 ? '.' : '\0';
+    }
+}
+
 const char *hy_host_name(const struct hypha_url *url, char into[HY_HOST_NAME_BYTES])
 {
     const char *host = hypha_url_host(url);
     size_t len = strlen(host);
-    char text[HY_IP_TEXT_BYTES];
     struct hy_ip ip;
 
     into[0] = '\0';
     if (hy_url_ip(url, &ip)) {
-        (void)snprintf(
-            into, HY_HOST_NAME_BYTES, ip.len == 16 ? "[%s]" : "%s", hy_ip_format(&ip, text));
+        put_ip(&ip, into);
         return into;
     }
     if (len >= HY_HOST_NAME_BYTES)
@@ -37,20 +64,31 @@ static const char *telling_path(const struct hypha_url *url)
     return "";
 }
 
+static bool append(struct hy_host_key *key, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= sizeof key->text - key->len)
+        return false;
+    memcpy(key->text + key->len, text, len + 1);
+    key->len += len;
+    return true;
+}
+
 static bool make_key(const struct hypha_url *url, bool with_port, struct hy_host_key *ret_key)
 {
     char name[HY_HOST_NAME_BYTES], port[8] = "";
-    int len;
 
     (void)hy_host_name(url, name);
     if (name[0] == '\0' && hypha_url_host(url)[0] != '\0')
         return false;
-    if (with_port && hypha_url_has_port(url))
-        (void)snprintf(port, sizeof port, ":%u", (unsigned)hypha_url_port(url));
-    len = snprintf(ret_key->text, sizeof ret_key->text, "%s://%s%s%s", hypha_url_scheme(url), name,
-        port, telling_path(url));
-    ret_key->len = (size_t)len;
-    return len > 0 && ret_key->len < sizeof ret_key->text;
+    if (with_port && hypha_url_has_port(url)) {
+        port[0] = ':';
+        port[1 + put_number(port + 1, hypha_url_port(url))] = '\0';
+    }
+    ret_key->len = 0;
+    return append(ret_key, hypha_url_scheme(url)) && append(ret_key, "://") &&
+        append(ret_key, name) && append(ret_key, port) && append(ret_key, telling_path(url));
 }
 
 bool hy_host_key_of(const struct hypha_url *url, struct hy_host_key *ret_key)

@@ -16,6 +16,7 @@ enum hypha_err hy_hosts_add_listen_addr(struct hy_hosts *hosts, const struct hyp
         return HYPHA_ERR_LIMIT;
     /* Counted, not changed: the reference is all that is written. */
     hosts->listen[hosts->listen_count++] = hypha_url_ref((struct hypha_url *)(uintptr_t)url);
+    hy_hosts_judge_again(hosts);
     return HYPHA_OK;
 }
 
@@ -23,6 +24,7 @@ void hy_hosts_clear_listen_addrs(struct hy_hosts *hosts)
 {
     while (hosts->listen_count > 0)
         hypha_url_unref(hosts->listen[--hosts->listen_count]);
+    hy_hosts_judge_again(hosts);
 }
 
 /* Its port, or for port 0 that of the listener of its scheme; 0: not known (yet). */
@@ -38,17 +40,10 @@ static uint16_t external_port(const struct hy_hosts *hosts, const struct hypha_u
 
 /* ---- what peers say ---- */
 
-void hy_hosts_guess_own_ip(
-    struct hy_hosts *hosts, const struct hypha_url *seen, const struct hypha_url *peer)
+static void count_vote(struct hy_hosts *hosts, struct hy_own_vote vote)
 {
-    struct hy_own_vote vote = { 0 };
     size_t old = 0;
 
-    if (!hy_url_ip(seen, &vote.ip) || vote.ip.len != 16 || hy_ip_is_unspecified(&vote.ip))
-        return;
-    if (!hosts->settings->localnet && hy_ip_is_local(&vote.ip))
-        return;
-    (void)hy_host_group(peer, hosts->settings->localnet, vote.group);
     /* The group's former vote goes, else, of a full ring, the oldest one. */
     while (old < hosts->vote_count && strcmp(hosts->votes[old].group, vote.group) != 0)
         old++;
@@ -79,6 +74,24 @@ static const struct hy_ip *guessed_ip(const struct hy_hosts *hosts)
         }
     }
     return best;
+}
+
+void hy_hosts_guess_own_ip(
+    struct hy_hosts *hosts, const struct hypha_url *seen, const struct hypha_url *peer)
+{
+    const struct hy_ip *guess = guessed_ip(hosts);
+    struct hy_ip before = guess != NULL ? *guess : (struct hy_ip){ 0 };
+    struct hy_own_vote vote = { 0 };
+
+    if (!hy_url_ip(seen, &vote.ip) || vote.ip.len != 16 || hy_ip_is_unspecified(&vote.ip))
+        return;
+    if (!hosts->settings->localnet && hy_ip_is_local(&vote.ip))
+        return;
+    (void)hy_host_group(peer, hosts->settings->localnet, vote.group);
+    count_vote(hosts, vote);
+    guess = guessed_ip(hosts);
+    if (guess != NULL && !hy_ip_equal(guess, &before))
+        hy_hosts_judge_again(hosts);
 }
 
 /* ---- who we are ---- */

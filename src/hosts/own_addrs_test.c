@@ -56,7 +56,8 @@ static void test_ports_and_bareness(void **state)
     room_close(&room);
 }
 
-/* spec: network.md 4.4: one vote per group, never an unspecified host; wire.md
+/* spec: network.md MUST 4.4-d, 4.4-e
+ * One vote per group, never an unspecified host; wire.md
  * 8: several peers */
 static void test_guess(void **state)
 {
@@ -136,7 +137,8 @@ static void test_localnet_groups(void **state)
     room_close(&room);
 }
 
-/* spec: network.md 4.4: resolved names are checked again; what the user wrote
+/* spec: network.md MUST 4.4-b
+ * Resolved names are checked again; what the user wrote
  * may be local */
 static void test_may_dial_ip(void **state)
 {

@@ -4,10 +4,6 @@
  * Connect, Refine or Move takes it out again on every path. */
 #include "hosts/host.h"
 
-#include "base/alloc.h"
-
-#include <stdlib.h>
-
 #define FREE_MS         (86400ULL * 1000)
 #define MAX_REGISTERED  20000
 #define KEEP_REGISTERED 18000
@@ -57,15 +53,32 @@ void hy_hosts_enter(struct hy_hosts *hosts, struct hy_host *host, enum hy_host_s
     enum hy_host_state was = host->state;
     uint64_t now_ms = hy_now_ms(hosts->loop);
 
+    if (was == HY_HOST_SUSPEND)
+        TAILQ_REMOVE(&hosts->suspended, host, suspend_entry);
+    if (host->registered && was == HY_HOST_FREE)
+        TAILQ_REMOVE(&hosts->idle, host, idle_entry);
+    if (!host->registered)
+        hosts->registered++;
+    if (host->picked && state != HY_HOST_CONNECT && state != HY_HOST_CONNECTED &&
+        state != HY_HOST_MOVE) {
+        host->picked = false;
+        LIST_REMOVE(host, pick_entry);
+    }
     host->state = state;
     host->registered = true;
     if (state == HY_HOST_CONNECT) {
         host->tried = true;
         host->tried_ms = now_ms;
     }
+    if (state == HY_HOST_CONNECTED)
+        host->connected_ms = now_ms;
+    if (state == HY_HOST_SUSPEND)
+        TAILQ_INSERT_TAIL(&hosts->suspended, host, suspend_entry);
     if (state != HY_HOST_FREE)
         return;
     host->since_ms = now_ms;
+    TAILQ_INSERT_TAIL(&hosts->idle, host, idle_entry);
+    hosts->none_untried_until_ms = 0;
     if (was != HY_HOST_FREE && hy_colour_is_dialled(host->colour))
         hy_hosts_changed(hosts, HY_HOSTS_FREED, 1);
 }
@@ -74,10 +87,18 @@ void hy_hosts_failed(struct hy_hosts *hosts, struct hy_host *host)
 {
     uint64_t pause_ms = (uint64_t)HY_RETRY_MS << host->failures;
 
-    host->failed_ms = hy_now_ms(hosts->loop);
-    host->retry_ms = host->failed_ms + pause_ms + hy_random_below(hosts->loop, pause_ms / 4);
+    host->barred_ms = hy_now_ms(hosts->loop) + HY_RETRY_MS;
+    host->retry_ms = hy_now_ms(hosts->loop) + pause_ms + hy_random_below(hosts->loop, pause_ms / 4);
     if (host->failures < HY_RETRY_DOUBLINGS)
         host->failures++;
+}
+
+void hy_hosts_succeeded(struct hy_hosts *hosts, struct hy_host *host)
+{
+    host->failures = 0;
+    host->barred_ms = host->retry_ms = 0;
+    host->success_s = hy_wall_s(hosts->loop);
+    host->waits_until_ms = 0;
 }
 
 enum hypha_err hy_hosts_set(
@@ -121,59 +142,28 @@ size_t hy_hosts_busy_count(const struct hy_hosts *hosts)
 
 void hy_hosts_unsuspend(struct hy_hosts *hosts)
 {
-    struct hy_host *host, *next;
+    struct hy_host *host;
 
-    HASH_ITER (hh, hosts->records, host, next)
-        if (host->state == HY_HOST_SUSPEND)
-            hy_hosts_enter(hosts, host, HY_HOST_FREE);
-}
-
-static int by_age(const void *a, const void *b)
-{
-    const struct hy_host *const *one = a, *const *other = b;
-
-    return ((*one)->since_ms > (*other)->since_ms) - ((*one)->since_ms < (*other)->since_ms);
+    while ((host = TAILQ_FIRST(&hosts->suspended)) != NULL)
+        hy_hosts_enter(hosts, host, HY_HOST_FREE);
 }
 
 static void drop(struct hy_hosts *hosts, struct hy_host *host)
 {
+    TAILQ_REMOVE(&hosts->idle, host, idle_entry);
+    hosts->registered--;
     host->registered = false;
     hy_hosts_forget(hosts, host);
-}
-
-/* Too many: the oldest Free ones go. Without the memory to sort them, at the next tick. */
-static void prune_surplus(struct hy_hosts *hosts, size_t registered)
-{
-    struct hy_host *host, *next, **idle = hy_alloc_array(registered, sizeof(struct hy_host *));
-    size_t count = 0;
-
-    if (idle == NULL)
-        return;
-    HASH_ITER (hh, hosts->records, host, next)
-        if (host->registered && host->state == HY_HOST_FREE)
-            idle[count++] = host;
-    qsort(idle, count, sizeof(struct hy_host *), by_age);
-    for (size_t i = 0; i < count && registered > KEEP_REGISTERED; i++, registered--)
-        drop(hosts, idle[i]);
-    hy_free(idle);
 }
 
 void hy_hosts_prune(struct hy_hosts *hosts)
 {
     uint64_t now_ms = hy_now_ms(hosts->loop);
-    struct hy_host *host, *next;
-    size_t registered = 0;
+    bool too_many = hosts->registered > MAX_REGISTERED;
+    struct hy_host *host;
 
     hy_hosts_expire_bans(hosts);
-    HASH_ITER (hh, hosts->records, host, next) {
-        if (!host->registered)
-            continue;
-        registered++;
-        if (host->state == HY_HOST_FREE && now_ms - host->since_ms > FREE_MS) {
-            drop(hosts, host);
-            registered--;
-        }
-    }
-    if (registered > MAX_REGISTERED)
-        prune_surplus(hosts, registered);
+    while ((host = TAILQ_FIRST(&hosts->idle)) != NULL &&
+        (now_ms - host->since_ms > FREE_MS || (too_many && hosts->registered > KEEP_REGISTERED)))
+        drop(hosts, host);
 }

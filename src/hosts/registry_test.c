@@ -55,6 +55,7 @@ static void force(struct hosts_room *room, const char *url, enum hy_host_state f
     }
 }
 
+/* spec: network.md MUST 4.1-a: tested and set in one step; a refused one changes nothing */
 static void test_set_obeys_the_table(void **state)
 {
     static const char url[] = "tcp://10.0.0.1:1";
@@ -165,7 +166,7 @@ static void test_surplus_is_pruned(void **state)
     room_close(&room);
 }
 
-/* spec: network.md 7.7 */
+/* The refinery's pause while offline. spec: network.md 7.7 */
 static void test_unsuspend(void **state)
 {
     struct hosts_room room;

@@ -6,7 +6,8 @@
  *   STARTING           one cannot be bound    STOPPING_MANUAL    why = that error
  *   STARTING, RUNNING  stop                   STOPPING_MANUAL    hostlist saved first
  *   STOPPING_<stage>   it has stopped         the next stage     manual, inbound, outbound,
- *                                                                seedsync, refine, channels
+ *                                                                seedsync, refine, direct,
+ *                                                                channels
  *   STOPPING_CHANNELS  the last one is gone   STOPPED            told
  *
  * Sessions stop one after another, producers before the channels. The hostlist is saved before
@@ -29,6 +30,7 @@ static size_t ask_peers(void *user)
     struct hypha_channel *channel = NULL;
     size_t asked = 0;
 
+    p2p->getaddr_rounds++;
     while ((channel = hy_net_next_channel(&p2p->net, channel)) != NULL) {
         uint32_t session = hypha_channel_session(channel);
 
@@ -43,6 +45,7 @@ static size_t seed_some(void *user)
 {
     struct hypha_p2p *p2p = user;
 
+    p2p->seed_rounds++;
     return hy_session_seedsync_wake(p2p->seedsync, HY_DISCOVERY_SEEDS);
 }
 
@@ -51,6 +54,7 @@ static void on_seeds_idle(void *user)
     struct hypha_p2p *p2p = user;
 
     hy_session_outbound_seeded(p2p->outbound);
+    hy_session_direct_seeded(p2p->direct);
 }
 
 static void on_probed(void *user)
@@ -119,8 +123,10 @@ static void on_registered(void *user, struct hypha_channel *channel)
     struct hypha_p2p *p2p = user;
     uint32_t session = hypha_channel_session(channel);
 
-    if (p2p->state == HY_P2P_RUNNING && (session & HYPHA_SESSIONS_DEFAULT) != 0)
-        hy_session_outbound_peer(p2p->outbound);
+    if (p2p->state != HY_P2P_RUNNING || (session & HYPHA_SESSIONS_DEFAULT) == 0)
+        return;
+    hy_session_outbound_peer(p2p->outbound);
+    hy_session_direct_peer(p2p->direct);
 }
 
 /* ---- start ---- */
@@ -129,7 +135,9 @@ static void save_hostlist(struct hypha_p2p *p2p)
 {
     enum hypha_err err = hy_hosts_save(p2p->net.hosts);
 
-    if (err != HYPHA_OK)
+    (void)hy_hosts_save_bans(p2p->net.hosts); /* it has logged why not */
+
+    if (err == HYPHA_ERR_NOMEM) /* the others are told where they happen, with their cause */
         hy_log_warn(&p2p->net.log, TARGET, "the hostlist %s cannot be saved: %s",
             p2p->settings->hostlist != NULL ? p2p->settings->hostlist : "", hypha_err_text(err));
 }
@@ -149,11 +157,13 @@ static void destroy_sessions(struct hypha_p2p *p2p)
     hy_session_outbound_destroy(p2p->outbound);
     hy_session_seedsync_destroy(p2p->seedsync);
     hy_session_refine_destroy(p2p->refine);
+    hy_session_direct_destroy(p2p->direct);
     p2p->manual = NULL;
     p2p->inbound = NULL;
     p2p->outbound = NULL;
     p2p->seedsync = NULL;
     p2p->refine = NULL;
+    p2p->direct = NULL;
 }
 
 static enum hypha_err create_sessions(struct hypha_p2p *p2p)
@@ -175,6 +185,8 @@ static enum hypha_err create_sessions(struct hypha_p2p *p2p)
         err = hy_session_seedsync_create(net, on_seeds_idle, p2p, &p2p->seedsync);
     if (err == HYPHA_OK)
         err = hy_session_refine_create(net, on_probed, p2p, &p2p->refine);
+    if (err == HYPHA_OK)
+        err = hy_p2p_create_direct(p2p);
     if (err != HYPHA_OK)
         destroy_sessions(p2p);
     return err;
@@ -182,8 +194,10 @@ static enum hypha_err create_sessions(struct hypha_p2p *p2p)
 
 static void begin_stop(struct hypha_p2p *p2p, enum hypha_err why)
 {
-    if (p2p->state == HY_P2P_RUNNING)
+    if (p2p->state == HY_P2P_RUNNING) {
         save_hostlist(p2p);
+        (void)hy_hosts_save_anchors(p2p->net.hosts); /* it has logged why not */
+    }
     p2p->state = HY_P2P_STOPPING_MANUAL;
     p2p->why = why;
     p2p->net.stopping = true;
@@ -208,6 +222,7 @@ static void on_inbound_started(void *user, enum hypha_err err)
     hy_session_seedsync_start(p2p->seedsync);
     hy_session_outbound_start(p2p->outbound);
     hy_session_refine_start(p2p->refine);
+    hy_session_direct_start(p2p->direct);
     if (p2p->state != HY_P2P_RUNNING)
         return; /* somebody who heard the first events has stopped it */
     hy_log_info(log, TARGET, "[P2P] P2P subsystem started");
@@ -235,6 +250,7 @@ static void on_finish(void *user)
     struct hypha_p2p *p2p = user;
 
     destroy_sessions(p2p);
+    (void)hy_hosts_save_bans(p2p->net.hosts); /* those of the last moments */
     p2p->state = HY_P2P_STOPPED;
     if (hy_hosts_busy_count(p2p->net.hosts) > 0)
         hy_log_error(&p2p->net.log, TARGET, "bug: %zu hosts are busy after the stop",
@@ -274,6 +290,10 @@ static void stop_stage(struct hypha_p2p *p2p)
         return;
     case HY_P2P_STOPPING_REFINE:
         hy_session_refine_stop(p2p->refine, on_stage_stopped, p2p);
+        return;
+    case HY_P2P_STOPPING_DIRECT:
+        hy_log_info(log, TARGET, "[P2P] Stopping: channels on demand");
+        hy_session_direct_stop(p2p->direct, on_stage_stopped, p2p);
         return;
     case HY_P2P_STOPPING_CHANNELS:
         hy_net_stop_channels(&p2p->net, HYPHA_ERR_NETWORK_STOPPED);
@@ -329,8 +349,9 @@ enum hypha_err hypha_p2p_start(struct hypha_p2p *p2p, hypha_p2p_started_cb on_st
     p2p->user = user;
     net->stopping = false;
     hy_log_info(&net->log, TARGET, "[P2P] Starting P2P subsystem");
+    (void)hy_hosts_load_bans(net->hosts); /* it has logged why not; bans are no reason not to start */
     err = hy_hosts_load(net->hosts);
-    if (err != HYPHA_OK)
+    if (err == HYPHA_ERR_NOMEM)
         hy_log_warn(&net->log, TARGET, "the hostlist %s cannot be read: %s",
             p2p->settings->hostlist != NULL ? p2p->settings->hostlist : "", hypha_err_text(err));
     hy_session_manual_start(p2p->manual);

@@ -4,12 +4,17 @@
  *   p2p.c          start and stop: the order of the sessions
  *   p2p_run.c      a loop of its own, and the signals that end it
  *   p2p_network.c  broadcast, channels, slots, hosts, events
+ *   p2p_info.c     what each slot and discovery do, and why
+ *   p2p_reload.c   other settings while running
+ *   p2p_direct.c   channels on demand
+ *   p2p_bans.c     ban, unban, list
  */
 #ifndef HY_P2P_P2P_H
 #define HY_P2P_P2P_H
 
 #include "channel/net.h"
 #include "protocol/protocol.h"
+#include "session/session_direct.h"
 #include "session/session_inbound.h"
 #include "session/session_manual.h"
 #include "session/session_outbound.h"
@@ -27,6 +32,7 @@ enum hy_p2p_state {
     HY_P2P_STOPPING_OUTBOUND,
     HY_P2P_STOPPING_SEEDSYNC,
     HY_P2P_STOPPING_REFINE,
+    HY_P2P_STOPPING_DIRECT,
     HY_P2P_STOPPING_CHANNELS,
     HY_P2P_STATES,
 };
@@ -53,7 +59,9 @@ struct hypha_p2p {
     struct hy_session_outbound *outbound;
     struct hy_session_seedsync *seedsync;
     struct hy_session_refine *refine;
+    struct hy_session_direct *direct;
 
+    uint64_t getaddr_rounds, seed_rounds; /* of all lives */
     struct hy_timer save;
     struct hy_defer finish;
     struct hy_wake interrupt;
@@ -65,6 +73,9 @@ struct hypha_p2p {
  *  Errors: also LIMIT. */
 enum hypha_err hy_p2p_create_with(struct hypha_loop *loop, struct hypha_settings *settings,
     struct hy_transport *const *transports, size_t count, struct hypha_p2p **ret_p2p);
+
+/* The direct session, with what it needs from the node. Errors: NOMEM. */
+enum hypha_err hy_p2p_create_direct(struct hypha_p2p *p2p);
 
 /* 0 when nothing is left of a stopped node: busy hosts, channels, what still sends. For tests. */
 size_t hy_p2p_leftovers(const struct hypha_p2p *p2p);

@@ -87,6 +87,18 @@ const struct hypha_url *hypha_p2p_listen_addr(const struct hypha_p2p *p2p, size_
     return p2p->inbound != NULL ? hy_session_inbound_addr(p2p->inbound, index) : NULL;
 }
 
+void hypha_p2p_each_own_addr(const struct hypha_p2p *p2p,
+    void (*each)(const struct hypha_url *url, void *user), void *user)
+{
+    struct hypha_url *urls[HY_MAX_EXTERNAL];
+    size_t count = hy_hosts_own_addrs(p2p->net.hosts, urls);
+
+    for (size_t i = 0; i < count; i++) {
+        each(urls[i], user);
+        hypha_url_unref(urls[i]);
+    }
+}
+
 void hypha_p2p_each_host(const struct hypha_p2p *p2p, enum hypha_colour colour,
     void (*each)(const struct hypha_url *url, uint64_t last_seen, void *user), void *user)
 {
@@ -135,18 +147,44 @@ void hypha_p2p_each_command(const struct hypha_p2p *p2p, hypha_command_cb each, 
     hy_net_each_command(&p2p->net, each, user);
 }
 
+static void publish_list(void *user, const struct hypha_url *url, enum hypha_colour colour)
+{
+    struct hypha_p2p *p2p = user;
+    struct hypha_event event = {
+        .type = HYPHA_EVENT_LIST,
+        .time_ns = hy_wall_ns(p2p->loop),
+        .addr = url,
+        .state = hy_colour_name(colour),
+    };
+
+    hy_events_publish(&p2p->net.events, &event);
+}
+
+/* Moves between lists are noted only while somebody wants to hear of them. */
+static void watch_lists(struct hypha_p2p *p2p)
+{
+    bool wanted = hy_events_wanted(&p2p->net.events, HYPHA_EVENT_LIST);
+
+    hy_hosts_set_observer(p2p->net.hosts, wanted ? publish_list : NULL, p2p);
+}
+
 enum hypha_err hypha_p2p_subscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)
 {
-    return hy_events_subscribe(&p2p->net.events, HYPHA_EVENTS_ALL, cb, user);
+    return hypha_p2p_subscribe_events_of(p2p, HYPHA_EVENTS_ALL, cb, user);
 }
 
 enum hypha_err hypha_p2p_subscribe_events_of(
     struct hypha_p2p *p2p, uint64_t mask, hypha_event_cb cb, void *user)
 {
-    return hy_events_subscribe(&p2p->net.events, mask, cb, user);
+    enum hypha_err err = hy_events_subscribe(&p2p->net.events, mask, cb, user);
+
+    if (err == HYPHA_OK)
+        watch_lists(p2p);
+    return err;
 }
 
 void hypha_p2p_unsubscribe_events(struct hypha_p2p *p2p, hypha_event_cb cb, void *user)
 {
     hy_events_unsubscribe(&p2p->net.events, cb, user);
+    watch_lists(p2p);
 }

@@ -23,18 +23,30 @@ enum hypha_err hy_send_own_addrs(struct hypha_channel *channel)
     return err;
 }
 
-enum hypha_err hy_send_getaddr(struct hypha_channel *channel)
+enum hypha_err hy_send_getaddr_for(struct hypha_channel *channel, uint32_t max)
+{
+    const char *schemes[HY_MAX_SHAREABLE];
+    struct hy_getaddr_out getaddr = { .max = max < MAX_ASKED ? max : MAX_ASKED,
+        .transports = schemes };
+
+    getaddr.count = hy_settings_shareable(hy_channel_net(channel)->settings, schemes);
+    return hypha_channel_send(channel, &hy_core_messages[HY_MESSAGE_GETADDR], &getaddr);
+}
+
+uint32_t hy_getaddr_max(const struct hypha_channel *channel)
 {
     const struct hy_resolved_settings *settings = hy_channel_net(channel)->settings;
-    const char *schemes[HY_MAX_SHAREABLE];
-    struct hy_getaddr_out getaddr = { .max = settings->getaddrs_max, .transports = schemes };
 
     /* Without slots none are wanted, unless a seed is asked: that is done for the lists. */
-    if (hypha_channel_session(channel) == HYPHA_SESSION_SEED && getaddr.max == 0 &&
+    if (hypha_channel_session(channel) == HYPHA_SESSION_SEED && settings->getaddrs_max == 0 &&
         !settings->getaddrs_max_set)
-        getaddr.max = MAX_ASKED;
-    getaddr.count = hy_settings_shareable(settings, schemes);
-    return hypha_channel_send(channel, &hy_core_messages[HY_MESSAGE_GETADDR], &getaddr);
+        return MAX_ASKED;
+    return settings->getaddrs_max < MAX_ASKED ? settings->getaddrs_max : MAX_ASKED;
+}
+
+enum hypha_err hy_send_getaddr(struct hypha_channel *channel)
+{
+    return hy_send_getaddr_for(channel, hy_getaddr_max(channel));
 }
 
 size_t hy_store_addrs(struct hypha_channel *channel, const struct hy_addr *addr)
@@ -46,6 +58,8 @@ size_t hy_store_addrs(struct hypha_channel *channel, const struct hy_addr *addr)
     if (err != HYPHA_OK)
         hy_log_warn(&net->log, "net::protocol_address", "storing addresses of channel %u: %s",
             (unsigned)hypha_channel_id(channel), hypha_err_text(err));
+    if (inserted > 0)
+        hy_channel_was_useful(channel);
     if (inserted > 0 && hy_events_wanted(&net->events, HYPHA_EVENT_HOSTS_INSERTED)) {
         struct hypha_event event = { .type = HYPHA_EVENT_HOSTS_INSERTED,
             .time_ns = hy_wall_ns(net->loop),

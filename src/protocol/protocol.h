@@ -31,6 +31,8 @@ extern const struct hypha_protocol hy_protocol_seed;
 void hy_address_release(struct hy_core *core);
 /* Ask one channel for addresses (peer discovery, protocols' start). */
 enum hypha_err hy_address_ask(struct hypha_channel *channel);
+/* The same for so many, whatever the settings say; at most 255. */
+enum hypha_err hy_address_ask_for(struct hypha_channel *channel, uint32_t max);
 
 /* The list of core registrations, in order: fills `into` (4 entries). */
 size_t hy_core_registrations(struct hy_core *core, struct hy_registration into[4]);

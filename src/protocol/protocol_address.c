@@ -13,8 +13,9 @@
 #define MAX_TRANSPORTS    64      /* bytes: a whole getaddr has 57 */
 #define BURST_MILLI       1000000 /* thousandths of an address */
 #define MILLI_PER_10_MS   1       /* 0.1 address per second */
-#define ASKED_ADDRESSES   HY_ADDR_MAX_ENTRIES
-#define MAX_ASKED         (8 * ASKED_ADDRESSES)
+#define MAX_GETADDR       (HY_ADDR_MAX_ENTRIES / 2)
+#define MAX_ASKED         (8 * HY_ADDR_MAX_ENTRIES)
+#define OFFENCE_MILLI     5 /* per address that is too many: 20,000 of them are a ban */
 
 struct hy_address_state {
     struct hypha_channel *channel;
@@ -45,14 +46,24 @@ static struct hypha_loop *loop_of(const struct hy_address_state *state)
 
 /* ---- asking ---- */
 
-enum hypha_err hy_address_ask(struct hypha_channel *channel)
+/* So many may come in answer. spec: network.md#10-weaknesses-and-beyond-the-reference */
+static enum hypha_err asked(struct hypha_channel *channel, uint32_t max, enum hypha_err err)
 {
     struct hy_address_state *state = hy_channel_protocol_state(channel, &hy_protocol_address);
-    enum hypha_err err = hy_send_getaddr(channel);
 
     if (err == HYPHA_OK && state != NULL && state->asked < MAX_ASKED)
-        state->asked += ASKED_ADDRESSES;
+        state->asked += 2 * (max < MAX_GETADDR ? max : MAX_GETADDR);
     return err;
+}
+
+enum hypha_err hy_address_ask(struct hypha_channel *channel)
+{
+    return asked(channel, hy_getaddr_max(channel), hy_send_getaddr(channel));
+}
+
+enum hypha_err hy_address_ask_for(struct hypha_channel *channel, uint32_t max)
+{
+    return asked(channel, max, hy_send_getaddr_for(channel, max));
 }
 
 /* How many of `count` addresses are taken from this peer now, paid for. */
@@ -98,6 +109,7 @@ static void on_addr(struct hy_address_state *state, const struct hy_addr *addr)
             "channel %u: %zu of %zu addresses are too many", (unsigned)hypha_channel_id(channel),
             addr->count - allowed, addr->count);
         some = cut(addr, allowed);
+        hy_channel_offence(channel, (addr->count - allowed) * OFFENCE_MILLI, HYPHA_ERR_LIMIT);
     }
 
     size_t inserted = hy_store_addrs(channel, &some);
@@ -169,7 +181,7 @@ static void find_answer(struct hy_address_state *state, struct hy_reply *ret_rep
         repeat_told(state, ret_reply);
         return;
     }
-    hy_hosts_reply(net->hosts, &request, state->channel, not_these, count, ret_reply);
+    hy_hosts_reply(net->hosts, &request, not_these[0], not_these, count, ret_reply);
 }
 
 static enum hypha_err send_answer(struct hy_address_state *state, const struct hy_reply *reply)

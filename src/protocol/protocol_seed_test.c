@@ -100,7 +100,7 @@ static void a_node_without_slots_asks_seeds_for_all(void **state)
     }
 }
 
-/* spec: network.md 7.6: 30 s for the wait */
+/* spec: network.md MUST 7.6-a */
 static void waits_thirty_seconds(void **state)
 {
     struct pair pair;

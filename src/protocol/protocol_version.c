@@ -134,7 +134,7 @@ static bool is_ourselves(struct hy_core *core, struct hy_version_state *state)
             *hypha_url_host(here) == '\0' || *hypha_url_host(there) == '\0')
             continue;
         if (hypha_url_equal(state->saw, there) && hypha_url_equal(other->saw, here)) {
-            hy_channel_violation(other->channel, HYPHA_ERR_SELF);
+            hy_channel_stop_for(other->channel, HYPHA_ERR_SELF); /* one of them says it */
             return true;
         }
     }

@@ -242,6 +242,7 @@ static void ourselves_are_recognised(void **state)
     assert_true(hypha_channel_is_stopped(pair.here.channel));
     assert_int_equal(pair.here.why, HYPHA_ERR_SELF);
     assert_int_equal(pair.here.stopped, 2);
+    assert_int_equal(pair.here.node.log.warnings, 1); /* two channels, one thing to say */
     hypha_channel_unref(inbound);
     pair_fini(&pair);
     fake_stream_fini(&accepted);

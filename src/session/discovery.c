@@ -111,6 +111,18 @@ static struct hy_discovery_move on_peer(
     return (struct hy_discovery_move){ HY_DISCOVERY_DO_REARM, true };
 }
 
+/* The operator has changed the seeds: the others' back-off is not theirs. */
+static struct hy_discovery_move on_new_seeds(
+    struct hy_discovery *discovery, const struct hy_discovery_facts *facts)
+{
+    discovery->seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS;
+    discovery->seed_not_before_ms = 0;
+    if (discovery->state != HY_DISCOVERY_RESTING || discovery->due_ms <= facts->now_ms)
+        return nothing;
+    discovery->due_ms = facts->now_ms;
+    return (struct hy_discovery_move){ HY_DISCOVERY_DO_REARM, true };
+}
+
 static struct hy_discovery_move on_timer(
     struct hy_discovery *discovery, const struct hy_discovery_facts *facts)
 {
@@ -166,6 +178,8 @@ struct hy_discovery_move hy_discovery_step(struct hy_discovery *discovery,
         return state == HY_DISCOVERY_SEEDING ? settle(discovery, facts) : nothing;
     case HY_DISCOVERY_ON_PEER:
         return on_peer(discovery, facts);
+    case HY_DISCOVERY_ON_NEW_SEEDS:
+        return on_new_seeds(discovery, facts);
     case HY_DISCOVERY_ON_TIMER:
         return on_timer(discovery, facts);
     case HY_DISCOVERY_ON_START:
@@ -174,4 +188,23 @@ struct hy_discovery_move hy_discovery_step(struct hy_discovery *discovery,
         break;
     }
     return nothing;
+}
+
+const char *hy_discovery_state_name(enum hy_discovery_state state)
+{
+    switch (state) {
+    case HY_DISCOVERY_STOPPED:
+        return "stopped";
+    case HY_DISCOVERY_IDLE:
+        return "idle";
+    case HY_DISCOVERY_ASKING:
+        return "getaddr";
+    case HY_DISCOVERY_SEEDING:
+        return "seed";
+    case HY_DISCOVERY_RESTING:
+        return "resting";
+    case HY_DISCOVERY_STATES:
+        break;
+    }
+    return "?";
 }

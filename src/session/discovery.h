@@ -9,6 +9,7 @@
  *   SEEDING   SEEDED, TIMER     RESTING   nothing more will come, or 20 s are over
  *   RESTING   TIMER             a round if slots still sleep, else IDLE
  *   RESTING   PEER              RESTING   for no longer than the pause between rounds
+ *   RESTING   NEW_SEEDS         RESTING   no longer; the back-off of seeding begins anew
  *   any       STOP              STOPPED
  *
  *   a round:
@@ -47,10 +48,11 @@ enum hy_discovery_state {
 
 enum hy_discovery_event {
     HY_DISCOVERY_ON_START,
-    HY_DISCOVERY_ON_WANTED, /* a slot found no host */
-    HY_DISCOVERY_ON_FOUND,  /* the store took new addresses */
-    HY_DISCOVERY_ON_SEEDED, /* every seed slot is done */
-    HY_DISCOVERY_ON_PEER,   /* a peer was registered */
+    HY_DISCOVERY_ON_WANTED,    /* a slot found no host, or none that answers */
+    HY_DISCOVERY_ON_FOUND,     /* the store took new addresses */
+    HY_DISCOVERY_ON_SEEDED,    /* every seed slot is done */
+    HY_DISCOVERY_ON_PEER,      /* a peer was registered */
+    HY_DISCOVERY_ON_NEW_SEEDS, /* some are configured that were never asked */
     HY_DISCOVERY_ON_TIMER,
     HY_DISCOVERY_ON_STOP,
     HY_DISCOVERY_EVENTS,
@@ -70,7 +72,7 @@ struct hy_discovery_facts {
     uint64_t now_ms;
     uint32_t attempt_ms; /* outbound_peer_discovery_attempt_time */
     uint32_t chance;     /* random, for the jitter */
-    bool asleep;         /* some slot has nothing to dial */
+    bool asleep;         /* some slot has nothing to dial, or nobody that answers */
     bool dialing;        /* some slot is dialling or shaking hands */
     bool connected;      /* there is a peer */
     bool seeds;          /* some are configured */
@@ -96,5 +98,8 @@ struct hy_discovery_move {
 /* Zeroed memory is a stopped discovery. Pure: changes `discovery` only. */
 struct hy_discovery_move hy_discovery_step(struct hy_discovery *discovery,
     enum hy_discovery_event event, const struct hy_discovery_facts *facts);
+
+/* As hypha_discovery_info.state says it. */
+const char *hy_discovery_state_name(enum hy_discovery_state state);
 
 #endif

@@ -47,7 +47,8 @@ static void start(struct world *world)
     assert_int_equal(world->discovery.state, HY_DISCOVERY_IDLE);
 }
 
-/* An empty node that starts asks its seeds in the same turn. */
+/* An empty node that starts asks its seeds in the same turn.
+ * spec: network.md MUST 7.5-c: after seeding wait for the store up to 20 s */
 static void empty_start_seeds_at_once(void **unused)
 {
     struct world world = fresh();
@@ -59,7 +60,7 @@ static void empty_start_seeds_at_once(void **unused)
     assert_int_equal(feed(&world, HY_DISCOVERY_ON_WANTED), HY_DISCOVERY_DO_NOTHING);
 }
 
-/* Back-off 5 s doubling to 5 min. */
+/* spec: network.md MUST 7.5-e: 5 s doubling to 5 min */
 static void dead_seeds_are_asked_ever_more_rarely(void **unused)
 {
     static const uint64_t pauses[] = { 5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000 };
@@ -81,6 +82,7 @@ static void dead_seeds_are_asked_ever_more_rarely(void **unused)
     }
 }
 
+/* spec: network.md MUST 7.5-e: with jitter */
 static void jitter_moves_the_back_off(void **unused)
 {
     (void)unused;
@@ -95,7 +97,8 @@ static void jitter_moves_the_back_off(void **unused)
     }
 }
 
-/* A connection resets the back-off, but never below its first step. */
+/* Never below its first step.
+ * spec: network.md MUST 7.5-e: reset by a connection */
 static void a_connection_resets_the_back_off(void **unused)
 {
     struct world world = fresh();
@@ -148,7 +151,7 @@ static void without_seeds_peers_are_asked_for_ever(void **unused)
     }
 }
 
-/* No seeding while an untried host is free. */
+/* spec: network.md MUST 7.5-d: the slots are to try them */
 static void untried_hosts_come_first(void **unused)
 {
     struct world world = fresh();
@@ -190,6 +193,33 @@ static void a_peer_shortens_the_rest(void **unused)
     (void)feed(&world, HY_DISCOVERY_ON_PEER);
     assert_true(world.discovery.due_ms - world.facts.now_ms <= 2000);
     assert_int_equal(at_timer(&world), HY_DISCOVERY_DO_ASK);
+}
+
+/* The operator replaced dead seeds: the new ones do not wait for the others' back-off. */
+static void new_seeds_are_asked_at_once(void **unused)
+{
+    struct world world = fresh();
+
+    (void)unused;
+    start(&world);
+    assert_int_equal(feed(&world, HY_DISCOVERY_ON_NEW_SEEDS), HY_DISCOVERY_DO_NOTHING);
+    (void)feed(&world, HY_DISCOVERY_ON_WANTED);
+    (void)feed(&world, HY_DISCOVERY_ON_SEEDED);
+    world.discovery.seed_pause_ms = 300000;
+    world.discovery.seed_not_before_ms = world.facts.now_ms + 280000;
+    assert_int_equal(at_timer(&world), HY_DISCOVERY_DO_REST);
+    assert_int_equal(feed(&world, HY_DISCOVERY_ON_NEW_SEEDS), HY_DISCOVERY_DO_REARM);
+    assert_int_equal(world.discovery.due_ms, world.facts.now_ms);
+    assert_int_equal(at_timer(&world), HY_DISCOVERY_DO_SEED);
+    assert_int_equal(world.discovery.seed_not_before_ms - world.facts.now_ms, 5000);
+}
+
+static void every_state_has_a_name(void **unused)
+{
+    (void)unused;
+    for (unsigned state = 0; state < HY_DISCOVERY_STATES; state++)
+        assert_string_not_equal(hy_discovery_state_name(state), "?");
+    assert_string_equal(hy_discovery_state_name(HY_DISCOVERY_STATES), "?");
 }
 
 static void full_slots_need_no_discovery(void **unused)
@@ -242,7 +272,7 @@ static void it_never_sleeps_for_ever(void **unused)
         world.facts.untried = (chance >> 34) % 4 == 0;
         world.facts.dialing = (chance >> 36) % 2 != 0;
         world.facts.asleep = (chance >> 37) % 4 != 0;
-        unsigned event = HY_DISCOVERY_ON_WANTED + (unsigned)((chance >> 40) % 5);
+        unsigned event = HY_DISCOVERY_ON_WANTED + (unsigned)((chance >> 40) % 6);
         if (event == HY_DISCOVERY_ON_TIMER && world.timer)
             (void)at_timer(&world);
         else if (event != HY_DISCOVERY_ON_TIMER)
@@ -265,6 +295,8 @@ int main(void)
         cmocka_unit_test(untried_hosts_come_first),
         cmocka_unit_test(dials_under_way_get_a_second),
         cmocka_unit_test(a_peer_shortens_the_rest),
+        cmocka_unit_test(new_seeds_are_asked_at_once),
+        cmocka_unit_test(every_state_has_a_name),
         cmocka_unit_test(full_slots_need_no_discovery),
         cmocka_unit_test(stop_from_everywhere),
         cmocka_unit_test(it_never_sleeps_for_ever),

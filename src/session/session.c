@@ -65,6 +65,8 @@ enum hypha_err hy_session_register(struct hypha_channel *channel, struct hy_memb
     assert(!membership->registered);
     if (err == HYPHA_OK && hypha_channel_is_stopped(channel))
         err = HYPHA_ERR_CHANNEL_STOPPED;
+    if (err == HYPHA_OK && hy_hosts_is_banned(net->hosts, hy_channel_connect_addr(channel)))
+        err = HYPHA_ERR_BANNED; /* while it was dialled */
     if (err == HYPHA_OK)
         err = enter_registry(channel, membership);
     if (err != HYPHA_OK) {
@@ -119,6 +121,41 @@ void hy_session_unregister(
     hy_session_publish(channel, HYPHA_EVENT_CHANNEL_UNREGISTERED, why);
     if (is_peer(session) && net->peers_count == 0 && !net->stopping)
         hy_log_info(&net->log, "net::session", "No peer is left");
+}
+
+void hy_session_give_back(struct hypha_channel **channel, struct hy_membership *membership,
+    const struct hypha_url *host, enum hypha_err why)
+{
+    struct hypha_channel *gone = *channel;
+
+    *channel = NULL;
+    if (membership->registered)
+        hy_session_unregister(gone, membership, why);
+    else if (host != NULL)
+        hy_hosts_free(hy_channel_net(gone)->hosts, host);
+    hypha_channel_unref(gone);
+}
+
+void hy_session_publish_slot(struct hy_net *net, const struct hypha_slot_info *slot)
+{
+    if (!hy_events_wanted(&net->events, HYPHA_EVENT_SLOT))
+        return;
+    struct hypha_event event = {
+        .type = HYPHA_EVENT_SLOT,
+        .time_ns = hy_wall_ns(net->loop),
+        .channel_id = slot->channel_id,
+        .session = slot->session,
+        .addr = slot->addr,
+        .slot = slot->slot,
+        .err = slot->last_err,
+        .state = slot->state,
+    };
+    hy_events_publish(&net->events, &event);
+}
+
+enum hypha_log_level hy_session_loss_level(const struct hy_net *net, const struct hypha_url *addr)
+{
+    return hy_hosts_is_banned(net->hosts, addr) ? HYPHA_LOG_VERBOSE : HYPHA_LOG_INFO;
 }
 
 bool hy_session_is_own_stop(enum hypha_err why)

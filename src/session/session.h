@@ -26,7 +26,7 @@ struct hy_membership {
 
 /* Called in a channel's on_ready: gold list and Connected state (by session), registry,
  * notification, then the protocols (hy_channel_run(); not in refine sessions).
- * Errors: NETWORK_STOPPED, NOMEM, HOST_BLOCKED; the channel is then stopped.
+ * Errors: NETWORK_STOPPED, NOMEM, HOST_BLOCKED, BANNED; the channel is then stopped.
  * spec: network.md#5-channel */
 enum hypha_err hy_session_register(struct hypha_channel *channel, struct hy_membership *membership);
 /* Called in a channel's on_stopped: lists and state by session, "disconnected" if the last peer
@@ -38,6 +38,18 @@ void hy_session_unregister(
 /* Publish an event about a channel, if anybody listens. */
 void hy_session_publish(
     struct hypha_channel *channel, enum hypha_event_type type, enum hypha_err err);
+
+/* An owner gives its channel back, in on_stopped: a member leaves, the host of one that never was
+ * is free again, and so is the reference.
+ *  host  NULL: its state is not the caller's */
+void hy_session_give_back(struct hypha_channel **channel, struct hy_membership *membership,
+    const struct hypha_url *host, enum hypha_err why);
+
+/* Publish HYPHA_EVENT_SLOT, if anybody listens: what `slot` holds but the text. */
+void hy_session_publish_slot(struct hy_net *net, const struct hypha_slot_info *slot);
+
+/* Of the line that a channel is lost: a ban was told already, by the channel. */
+enum hypha_log_level hy_session_loss_level(const struct hy_net *net, const struct hypha_url *addr);
 
 /* We ended it, not the peer and not the network. */
 bool hy_session_is_own_stop(enum hypha_err why);
@@ -58,5 +70,6 @@ struct hy_session_inbound;
 struct hy_session_outbound;
 struct hy_session_seedsync;
 struct hy_session_refine;
+struct hy_session_direct;
 
 #endif

@@ -2,7 +2,7 @@
  *
  *   probe      event              next
  *   DIALLING   transport up       HANDSHAKE
- *   DIALLING   failed             gone       grey: forgotten; white: grey
+ *   DIALLING   failed             gone       grey: forgotten; white: grey, if it is believed
  *   HANDSHAKE  version exchanged  CLOSING    white with now
  *   HANDSHAKE  channel stopped    gone       as a failed dial
  *   CLOSING    channel stopped    gone
@@ -17,12 +17,16 @@
 
 #define TARGET         "net::session_refine"
 #define JITTER_PERCENT 10U
-/* White hosts that may fail one after the other before we doubt our own network. */
-#define MAX_WHITE_FAILURES 3U
+/* White hosts that may fail one after the other before we doubt our own network: when nobody is
+ * connected, and when somebody is. */
+#define MAX_WHITE_FAILURES      3U
+#define MAX_WHITE_FAILURES_PEER 8U
+/* The longest pause between feelers, in averages: one in 22,000 is longer. */
+#define MAX_FEELER_PAUSES 10U
 
 enum probe_state { DIALLING, HANDSHAKE, CLOSING };
 
-enum probe_cause { BY_INTERVAL, BY_ANNOUNCEMENT, OF_WHITE, CAUSES };
+enum probe_cause { BY_INTERVAL, BY_ANNOUNCEMENT, OF_WHITE, FEELER, CAUSES };
 
 struct probe {
     struct hy_session_refine *session;
@@ -43,7 +47,7 @@ struct waiting {
 struct hy_session_refine {
     struct hy_net *net;
     bool started;
-    struct hy_timer interval, white_interval;
+    struct hy_timer interval, white_interval, feeler;
     LIST_HEAD(, probe) probes;
     size_t running[CAUSES];
     unsigned white_failures;       /* since a probe last succeeded */
@@ -88,14 +92,24 @@ static bool is_cut_off(const struct probe *probe)
     return probe->connector.cause == HYPHA_ERR_UNREACHABLE && probe->session->net->peers_count == 0;
 }
 
-/* White hosts answered once. If no probe succeeds any more and nobody is connected, it may well be
- * us. spec: apps.md 7.2 */
+/* White hosts answered once: if no probe succeeds any more, it may well be us. */
+static bool doubts_itself(const struct hy_session_refine *session)
+{
+    return session->white_failures >
+        (session->net->peers_count == 0 ? MAX_WHITE_FAILURES : MAX_WHITE_FAILURES_PEER);
+}
+
+/* A failed probe of a white host that says nothing. spec: apps.md 7.2 */
 static bool is_doubtful(struct probe *probe)
 {
     struct hy_session_refine *session = probe->session;
 
-    return probe->cause == OF_WHITE && session->net->peers_count == 0 &&
-        ++session->white_failures > MAX_WHITE_FAILURES;
+    if (probe->cause == FEELER)
+        return session->net->peers_count == 0;
+    if (probe->cause != OF_WHITE)
+        return false;
+    session->white_failures++;
+    return doubts_itself(session);
 }
 
 /* Nobody answered there. */
@@ -341,39 +355,60 @@ size_t hy_session_refine_announced_count(const struct hy_session_refine *session
     return session->running[BY_ANNOUNCEMENT] + session->waiting_count;
 }
 
-struct oldest {
-    struct hy_hosts *hosts;
-    const struct hypha_url *url;
-};
-
-static void keep_last(const struct hypha_url *url, uint64_t last_seen, void *user)
+/* So that each is visited in time; the setting is the longest pause. */
+static uint64_t white_pause_ms(const struct hy_net *net)
 {
-    struct oldest *oldest = user;
+    size_t count = hy_hosts_count(net->hosts, HYPHA_COLOUR_WHITE);
+    uint64_t pause_ms = HY_WHITE_VISIT_MS / (count > 0 ? count : 1);
+    uint64_t longest_ms = net->settings->white_refinery_interval_ms;
 
-    (void)last_seen; /* newest first: the last one that is free is the oldest */
-    if (hy_hosts_state(oldest->hosts, url) == HY_HOST_FREE)
-        oldest->url = url;
+    return hy_random_jitter(
+        net->loop, pause_ms < longest_ms ? pause_ms : longest_ms, JITTER_PERCENT);
 }
 
-/* A seed node's white list is what it gives to strangers: keep it true. */
+/* A seed node's white list is what it gives to strangers: keep it true. In doubt about ourselves
+ * one that is likely to answer ends it; the oldest are the likeliest to be dead. */
 static void on_white_interval(void *user)
 {
     struct hy_session_refine *session = user;
     struct hy_net *net = session->net;
-    struct oldest oldest = { .hosts = net->hosts };
     struct hypha_url *url = NULL;
 
-    hy_timer_start(&session->white_interval,
-        hy_random_jitter(net->loop, net->settings->white_refinery_interval_ms, JITTER_PERCENT));
-    if (session->running[OF_WHITE] > 0)
-        return;
-    hy_hosts_each(net->hosts, HYPHA_COLOUR_WHITE, keep_last, &oldest);
-    if (oldest.url == NULL || hy_url_canonical(oldest.url, &url) != HYPHA_OK)
-        return;
-    if (hy_hosts_set(net->hosts, url, HY_HOST_REFINE) == HYPHA_OK)
+    hy_timer_start(&session->white_interval, white_pause_ms(net));
+    if (session->running[OF_WHITE] < HY_WHITE_PROBES &&
+        hy_hosts_pick_white(net->hosts, doubts_itself(session), &url) == HYPHA_OK)
         (void)probe_start(session, url, OF_WHITE);
-    else
-        hypha_url_unref(url);
+}
+
+/* ---- feelers ---- */
+
+/* Exponentially distributed with that mean, by comparing alone (von Neumann): whoever watches
+ * cannot tell when the next one comes. */
+static uint64_t exponential_ms(struct hypha_loop *loop, uint64_t mean_ms)
+{
+    for (uint64_t whole = 0; whole < MAX_FEELER_PAUSES; whole++) {
+        uint32_t first = hy_random_u32(loop), last = first, next;
+        unsigned falls = 1;
+
+        while ((next = hy_random_u32(loop)) < last) {
+            last = next;
+            falls++;
+        }
+        if (falls % 2 == 1)
+            return whole * mean_ms + ((uint64_t)first * mean_ms >> 32);
+    }
+    return MAX_FEELER_PAUSES * mean_ms;
+}
+
+static void on_feeler(void *user)
+{
+    struct hy_session_refine *session = user;
+    struct hypha_url *url = NULL;
+
+    hy_timer_start(&session->feeler, exponential_ms(session->net->loop, HY_FEELER_MS));
+    if (session->running[FEELER] == 0 && !is_offline(session->net) &&
+        hy_hosts_pick_feeler(session->net->hosts, &url) == HYPHA_OK)
+        (void)probe_start(session, url, FEELER);
 }
 
 /* ---- the session ---- */
@@ -408,6 +443,7 @@ enum hypha_err hy_session_refine_create(struct hy_net *net, void (*probed_cb)(vo
     TAILQ_INIT(&session->waiting);
     hy_timer_init(&session->interval, net->loop, on_interval, session);
     hy_timer_init(&session->white_interval, net->loop, on_white_interval, session);
+    hy_timer_init(&session->feeler, net->loop, on_feeler, session);
     hy_defer_init(&session->probed, net->loop, on_probed, session);
     hy_defer_init(&session->done, net->loop, on_done, session);
     *ret_session = session;
@@ -421,10 +457,9 @@ void hy_session_refine_start(struct hy_session_refine *session)
     session->started = true;
     hy_timer_start(&session->interval,
         hy_random_jitter(session->net->loop, settings->refinery_interval_ms, JITTER_PERCENT));
+    hy_timer_start(&session->feeler, exponential_ms(session->net->loop, HY_FEELER_MS));
     if (settings->probe_announced)
-        hy_timer_start(&session->white_interval,
-            hy_random_jitter(
-                session->net->loop, settings->white_refinery_interval_ms, JITTER_PERCENT));
+        hy_timer_start(&session->white_interval, white_pause_ms(session->net));
 }
 
 static void forget_waiting(struct hy_session_refine *session)
@@ -449,6 +484,7 @@ void hy_session_refine_stop(
     session->user = user;
     hy_timer_stop(&session->interval);
     hy_timer_stop(&session->white_interval);
+    hy_timer_stop(&session->feeler);
     hy_defer_stop(&session->probed);
     forget_waiting(session);
     LIST_FOREACH (probe, &session->probes, entry) {
@@ -468,8 +504,20 @@ void hy_session_refine_destroy(struct hy_session_refine *session)
     assert(LIST_EMPTY(&session->probes));
     hy_timer_stop(&session->interval);
     hy_timer_stop(&session->white_interval);
+    hy_timer_stop(&session->feeler);
     hy_defer_stop(&session->probed);
     hy_defer_stop(&session->done);
     forget_waiting(session);
     hy_free(session);
+}
+
+void hy_session_refine_rearm(struct hy_session_refine *session)
+{
+    const struct hy_resolved_settings *settings = session->net->settings;
+
+    if (hy_timer_is_armed(&session->interval))
+        hy_timer_start(&session->interval,
+            hy_random_jitter(session->net->loop, settings->refinery_interval_ms, JITTER_PERCENT));
+    if (hy_timer_is_armed(&session->white_interval))
+        hy_timer_start(&session->white_interval, white_pause_ms(session->net));
 }

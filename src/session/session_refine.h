@@ -3,8 +3,11 @@
  *
  * Every greylist_refinery_interval up to HY_REFINE_PROBES probes run side by side, quarantined
  * hosts first; nothing is probed while the node is offline, else it would forget everybody.
+ * A feeler is one probe more, every two minutes on average at times that nobody can foretell: of a
+ * white host whose cell in the address book another one waits for, else of a grey one.
  * A seed node (setting probe_announced) also probes what a peer announced of itself at once, and
- * its oldest white host every two minutes. spec: network.md#77-refine, network.md#76-seedsync */
+ * each host of its white list about every six hours; while none of these succeeds it takes nobody
+ * off that list. spec: network.md#77-refine, network.md#76-seedsync, network.md 10, apps.md 7.2 */
 #ifndef HY_SESSION_REFINE_H
 #define HY_SESSION_REFINE_H
 
@@ -12,7 +15,10 @@
 
 #define HY_REFINE_PROBES    4
 #define HY_ANNOUNCED_PROBES 8   /* side by side */
+#define HY_WHITE_PROBES     32  /* side by side: slow transports take a minute and more each */
 #define HY_ANNOUNCED_MAX    256 /* waiting for their turn; more are left to the interval */
+#define HY_WHITE_VISIT_MS   (6U * 3600 * 1000) /* in which a seed visits all of its white list */
+#define HY_FEELER_MS        120000U            /* between feelers, on average */
 
 /* probed_cb: the last probe of an announced address has ended. Errors: NOMEM. */
 enum hypha_err hy_session_refine_create(struct hy_net *net, void (*probed_cb)(void *user),
@@ -29,5 +35,8 @@ void hy_session_refine_announced(
     struct hy_session_refine *session, struct hypha_channel *channel, size_t inserted);
 /* Probes of announced addresses that run or wait for their turn. */
 size_t hy_session_refine_announced_count(const struct hy_session_refine *session);
+
+/* The intervals have changed: they count from now on. */
+void hy_session_refine_rearm(struct hy_session_refine *session);
 
 #endif

@@ -31,8 +31,21 @@ void hy_session_seedsync_stop(
     struct hy_session_seedsync *session, hy_session_stopped_cb on_stopped, void *user);
 void hy_session_seedsync_destroy(struct hy_session_seedsync *session);
 
-/* Wake up to `most` idle slots, drawn at random. Returns how many slots run now. */
+/* Wake up to `most` idle slots, drawn at random, whatever the back-off says. Returns how many slots
+ * run now. */
 size_t hy_session_seedsync_wake(struct hy_session_seedsync *session, size_t most);
+/* wait_ms: until discovery may ask them again. */
+void hy_session_seedsync_each(const struct hy_session_seedsync *session, uint64_t wait_ms,
+    void (*each)(const struct hypha_slot_info *slot, void *user), void *user);
+
+/* A reload, in two steps: prepare may fail and changes nothing that shows; once the node's settings
+ * have changed, commit (or, if they have not, abandon) follows. Seeds that are none any more lose
+ * their channels at the end of the turn. Errors: NOMEM. commit: true if there are new ones. */
+enum hypha_err hy_session_seedsync_prepare(
+    struct hy_session_seedsync *session, const struct hy_url_array *seeds);
+void hy_session_seedsync_abandon(struct hy_session_seedsync *session);
+bool hy_session_seedsync_commit(struct hy_session_seedsync *session);
+
 /* The seed protocol got its answer on this channel. */
 void hy_session_seedsync_seeded(
     struct hy_session_seedsync *session, struct hypha_channel *channel, size_t inserted);

@@ -168,7 +168,8 @@ static void others_touch_no_list(void **unused)
     }
 }
 
-/* Channels that share an address (a proxy on this machine) are all counted: their key is the id. */
+/* spec: network.md MUST 5-d: channels that share an address (a proxy on this machine) are all
+ * counted: their key is the id. */
 static void inbound_channels_may_share_an_address(void **unused)
 {
     struct scene *scene = set_up();
@@ -215,6 +216,31 @@ static void a_stopping_node_registers_nobody(void **unused)
     tear_down(scene);
 }
 
+/* An owner gives back what it holds: a member leaves, a stranger's host is free. */
+static void a_channel_is_given_back(void **unused)
+{
+    struct scene *scene = set_up();
+    struct hypha_channel *channel;
+
+    (void)unused;
+    must(hy_hosts_set(scene->node.net.hosts, scene->url, HY_HOST_CONNECT));
+    size_t i = add(scene, HYPHA_SESSION_MANUAL);
+    channel = hypha_channel_ref(scene->channels[i]); /* the owner's */
+    hy_session_give_back(&channel, &scene->memberships[i], scene->url, HYPHA_ERR_EOF);
+    assert_null(channel);
+    assert_int_equal(state_of(scene), HY_HOST_FREE);
+
+    i = add(scene, HYPHA_SESSION_MANUAL);
+    must(enter(scene, i));
+    channel = hypha_channel_ref(scene->channels[i]);
+    hy_session_give_back(&channel, &scene->memberships[i], scene->url, HYPHA_ERR_EOF);
+    assert_null(channel);
+    assert_int_equal(state_of(scene), HY_HOST_FREE);
+    assert_int_equal(scene->node.net.peers_count, 0);
+    assert_false(scene->memberships[i].registered);
+    tear_down(scene);
+}
+
 /* 1 s doubling to 60 s. spec: network.md 7.4 */
 static void back_off_doubles(void **unused)
 {
@@ -236,6 +262,7 @@ int main(void)
         cmocka_unit_test(inbound_channels_may_share_an_address),
         cmocka_unit_test(dialled_channels_may_not),
         cmocka_unit_test(a_stopping_node_registers_nobody),
+        cmocka_unit_test(a_channel_is_given_back),
         cmocka_unit_test(back_off_doubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,3 +72,25 @@ const char *hy_slot_state_name(enum hy_slot_state state)
     }
     return "?";
 }
+
+const char *hy_slot_state_text(enum hy_slot_state state)
+{
+    switch (state) {
+    case HY_SLOT_PICKING:
+    case HY_SLOT_ASLEEP:
+        return "sleeping";
+    case HY_SLOT_DIALING:
+        return "dialling";
+    case HY_SLOT_HANDSHAKE:
+        return "handshake";
+    case HY_SLOT_CONNECTED:
+        return "connected";
+    case HY_SLOT_PAUSED:
+        return "paused";
+    case HY_SLOT_STOPPED:
+    case HY_SLOT_STOPPING:
+    case HY_SLOT_STATES:
+        break;
+    }
+    return "stopped";
+}

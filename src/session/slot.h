@@ -44,5 +44,7 @@ enum hy_slot_action {
 /* Move, and what is to be done. DO_NOTHING: the pair is not in the table, `state` stays. */
 enum hy_slot_action hy_slot_step(enum hy_slot_state *state, enum hy_slot_event event);
 const char *hy_slot_state_name(enum hy_slot_state state);
+/* As hypha_slot_info.state says it. */
+const char *hy_slot_state_text(enum hy_slot_state state);
 
 #endif

@@ -79,6 +79,12 @@ static void every_state_has_a_name(void **unused)
     for (unsigned state = 0; state < HY_SLOT_STATES; state++)
         assert_string_not_equal(hy_slot_state_name(state), "?");
     assert_string_equal(hy_slot_state_name(HY_SLOT_STATES), "?");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_ASLEEP), "sleeping");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_DIALING), "dialling");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_HANDSHAKE), "handshake");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_CONNECTED), "connected");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_PAUSED), "paused");
+    assert_string_equal(hy_slot_state_text(HY_SLOT_STOPPED), "stopped");
 }
 
 int main(void)

@@ -17,6 +17,14 @@ enum hypha_err hy_url_array_push(struct hy_url_array *array, struct hypha_url *u
     return HYPHA_OK;
 }
 
+bool hy_url_array_has(const struct hy_url_array *array, const struct hypha_url *url)
+{
+    for (size_t i = 0; i < array->count; i++)
+        if (hypha_url_equal(array->urls[i], url))
+            return true;
+    return false;
+}
+
 void hy_url_array_clear(struct hy_url_array *array)
 {
     for (size_t i = 0; i < array->count; i++)

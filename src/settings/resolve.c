@@ -96,11 +96,7 @@ static enum hypha_err copy_urls(struct hy_url_array *into, const struct hy_url_a
     enum hypha_err err = HYPHA_OK;
 
     for (size_t i = 0; i < from->count && err == HYPHA_OK; i++) {
-        bool twice = false;
-
-        for (size_t k = 0; k < into->count && !twice; k++)
-            twice = hypha_url_equal(into->urls[k], from->urls[i]);
-        if (!twice)
+        if (!hy_url_array_has(into, from->urls[i]))
             err = hy_url_array_push(into, hypha_url_ref(from->urls[i]));
     }
     return err;

@@ -1,7 +1,8 @@
 /* settings/settings.h - the settings as the rooms read them.
  *
- * What setters collected is "resolved" once, into a struct of plain fields that does not
- * change while the node runs (a reload makes a new one). spec: network.md#3-settings */
+ * What setters collected is "resolved" once, into a struct of plain fields. The struct stays
+ * where it is for the node's life; some fields change in a reload, in one step (reload.c). spec:
+ * network.md#3-settings */
 #ifndef HY_SETTINGS_SETTINGS_H
 #define HY_SETTINGS_SETTINGS_H
 
@@ -65,6 +66,19 @@ struct hy_resolved_settings {
 enum hypha_err hy_settings_resolve(
     struct hypha_settings *settings, struct hy_resolved_settings **ret_resolved);
 void hy_resolved_settings_destroy(struct hy_resolved_settings *resolved);
+
+/* ---- other settings while running: reload.c ---- */
+
+/* The reloadable fields of `settings` become those of `fresh`, in place, and the other way round:
+ * a second call undoes the first. Of a log only the level, and only if `fresh` has a listener. */
+void hy_settings_swap_reloadable(
+    struct hy_resolved_settings *settings, struct hy_resolved_settings *fresh);
+/* The names of the keys, as the configuration file writes them, in which the two differ: those
+ * that a reload takes over, or those that need a restart. Static; returns how many. */
+#define HY_MAX_CHANGES 48
+size_t hy_settings_changes(const struct hy_resolved_settings *a,
+    const struct hy_resolved_settings *b, bool restart, const char *names[HY_MAX_CHANGES]);
+bool hy_url_array_has(const struct hy_url_array *array, const struct hypha_url *url);
 
 /* By scheme; a scheme without kept profile has the fallback. */
 const struct hy_timeouts *hy_settings_timeouts(

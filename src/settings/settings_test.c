@@ -183,7 +183,7 @@ static void test_lists_are_appended(void **state)
     hy_resolved_settings_destroy(r);
 }
 
-/* spec: network.md 3, conversion rule (2) */
+/* spec: network.md MUST 3-c: conversion rule (2) */
 static void test_active_profile_must_exist(void **state)
 {
     struct hypha_settings *s = settings_with_identity();
@@ -217,7 +217,7 @@ static void assert_timeouts(const struct hy_resolved_settings *r, const char *sc
     assert_int_equal(timeouts->heartbeat_ms, heartbeat_ms);
 }
 
-/* spec: network.md 3, profile keys and conversion rules (4), (5); wire.md 5.1 */
+/* Profile keys and conversion rules (4), (5). spec: network.md MUST 3-b; wire.md 5.1 */
 static void test_timeouts(void **state)
 {
     struct hypha_settings *s = settings_with_identity();
@@ -255,6 +255,7 @@ static void test_timeouts(void **state)
     hypha_settings_destroy(s);
 }
 
+/* spec: network.md MUST 3-a: set or not */
 static void test_numbers(void **state)
 {
     struct hypha_settings *s = settings_with_identity();
@@ -279,7 +280,7 @@ static void test_numbers(void **state)
     ok(hypha_settings_set_number(s, HYPHA_KEY_OUTBOUND_CONNECTIONS, 1024));
     r = resolve(s);
     assert_int_equal(r->known_peer_percent, 80); /* capped */
-    assert_int_equal(r->getaddrs_max, 255);      /* MUST cap */
+    assert_int_equal(r->getaddrs_max, 255);      /* capped */
     hy_resolved_settings_destroy(r);
     ok(hypha_settings_set_number(s, HYPHA_KEY_GETADDRS_MAX, 1000));
     ok(hypha_settings_set_flag(s, HYPHA_KEY_DISABLE_GREYS, true));
@@ -430,6 +431,113 @@ static void test_no_memory(void **state)
     assert_true(failures > 20);
 }
 
+static bool has_name(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* What differs is named as the file names it, once, on its own side. spec: network.md 2.4 */
+static void test_changes_are_named(void **state)
+{
+    static const uint8_t magic[4] = { 1, 2, 3, 4 };
+    struct hypha_settings *s = settings_with_identity();
+    struct hy_resolved_settings *a, *b;
+    const char *names[HY_MAX_CHANGES];
+
+    (void)state;
+    ok(hypha_settings_add_profile(s, "tcp"));
+    ok(hypha_settings_add_active_profile(s, "tcp"));
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_SEEDS, "tcp://a:1"));
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_SEEDS, "tcp://b:1"));
+    a = resolve(s);
+    hypha_settings_clear_urls(s, HYPHA_LIST_SEEDS);
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_SEEDS, "tcp://b:1"));
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_SEEDS, "tcp://a:1"));
+    b = resolve(s);
+    assert_int_equal(hy_settings_changes(a, b, false, names), 0); /* the order means nothing */
+    assert_int_equal(hy_settings_changes(a, b, true, names), 0);
+    hy_resolved_settings_destroy(b);
+
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_SEEDS, "tcp://c:1"));
+    ok(hypha_settings_set_number(s, HYPHA_KEY_OUTBOUND_CONNECTIONS, 3));
+    ok(hypha_settings_set_flag(s, HYPHA_KEY_DISABLE_GREYS, true));
+    ok(hypha_settings_set_timeout(s, "tcp", HYPHA_TIMEOUT_HEARTBEAT, 5));
+    ok(hypha_settings_set_magic(s, magic));
+    ok(hypha_settings_set_text(s, HYPHA_KEY_HOSTLIST, "/elsewhere"));
+    ok(hypha_settings_set_text(s, HYPHA_KEY_TOR_SOCKS5_PROXY, "socks5://127.0.0.1:9050"));
+    ok(hypha_settings_add_mixed_profile(s, "tor"));
+    b = resolve(s);
+    size_t count = hy_settings_changes(a, b, false, names);
+    assert_int_equal(count, 4); /* known_peer_percent follows disable_greys, getaddrs_max slots */
+    assert_true(has_name(names, count, "seeds"));
+    assert_true(has_name(names, count, "outbound_connections"));
+    assert_true(has_name(names, count, "disable_greys"));
+    assert_true(has_name(names, count, "channel_heartbeat_interval"));
+    count = hy_settings_changes(a, b, true, names);
+    assert_int_equal(count, 4);
+    assert_true(has_name(names, count, "magic_bytes"));
+    assert_true(has_name(names, count, "hostlist"));
+    assert_true(has_name(names, count, "tor_socks5_proxy"));
+    assert_true(has_name(names, count, "mixed_profiles"));
+    hy_resolved_settings_destroy(a);
+    hy_resolved_settings_destroy(b);
+    hypha_settings_destroy(s);
+}
+
+/* In place, all that is reloadable, nothing else; a second swap undoes the first. */
+static void test_reloadable_fields_are_swapped(void **state)
+{
+    struct hypha_settings *s = settings_with_identity();
+    struct hy_resolved_settings *node, *fresh;
+    const char *names[HY_MAX_CHANGES];
+
+    (void)state;
+    for (int i = 0; i < HYPHA_KEYS_NUMBER; i++)
+        ok(hypha_settings_set_number(s, (enum hypha_number_key)i, 2));
+    ok(hypha_settings_add_profile(s, "tcp"));
+    ok(hypha_settings_add_active_profile(s, "tcp"));
+    node = resolve(s);
+    for (int i = 0; i < HYPHA_KEYS_NUMBER; i++)
+        ok(hypha_settings_set_number(s, (enum hypha_number_key)i, 3));
+    for (int i = 0; i < HYPHA_KEYS_FLAG; i++)
+        ok(hypha_settings_set_flag(s, (enum hypha_flag_key)i, true));
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_PEERS, "tcp://peer:1"));
+    ok(hypha_settings_add_url(s, NULL, HYPHA_LIST_INBOUND, "tcp://0.0.0.0:1"));
+    ok(hypha_settings_set_timeout(s, "tcp", HYPHA_TIMEOUT_CONNECT, 77));
+    ok(hypha_settings_add_profile(s, "quic"));
+    ok(hypha_settings_add_active_profile(s, "quic"));
+    fresh = resolve(s);
+    size_t reloadable = hy_settings_changes(node, fresh, false, names);
+    size_t others = hy_settings_changes(node, fresh, true, names);
+    assert_true(reloadable > 10 && others >= 7);
+
+    hy_settings_swap_reloadable(node, fresh);
+    assert_int_equal(hy_settings_changes(node, fresh, true, names), others);
+    assert_int_equal(node->outbound_connections, 3);
+    assert_int_equal(node->peers.count, 1);
+    assert_int_equal(node->inbound.count, 0);
+    assert_int_equal(fresh->peers.count, 0);
+    assert_true(node->relaxed_bans && node->disable_greys);
+    assert_false(node->localnet || node->probe_announced);
+    assert_int_equal(node->max_send_queue_bytes, 2);
+    assert_int_equal(hy_settings_timeouts(node, "tcp")->connect_ms, 77);
+    assert_int_equal(node->profile_count, 1);
+    struct hy_resolved_settings *again = resolve(s);
+    assert_int_equal(hy_settings_changes(node, again, false, names), 0); /* all that was named */
+    hy_resolved_settings_destroy(again);
+
+    hy_settings_swap_reloadable(node, fresh);
+    assert_int_equal(hy_settings_changes(node, fresh, false, names), reloadable);
+    assert_int_equal(node->outbound_connections, 2);
+    assert_int_equal(hy_settings_timeouts(node, "tcp")->connect_ms, 15000);
+    hy_resolved_settings_destroy(node);
+    hy_resolved_settings_destroy(fresh);
+    hypha_settings_destroy(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_proxies),
         cmocka_unit_test(test_blacklist),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_changes_are_named),
+        cmocka_unit_test(test_reloadable_fields_are_swapped),
     };
 
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);

@@ -54,7 +54,7 @@ static void test_table(void **state)
     }
 }
 
-/* 57 bytes are exactly the nine shareable schemes. spec: wire.md 3.1 */
+/* 57 bytes are exactly the nine shareable schemes. spec: wire.md 3.1; network.md MUST 8.2-b */
 static void test_getaddr_limit(void **state)
 {
     static const char *const schemes[] = { "tor", "tls", "tcp", "nym", "i2p", "tor+tls", "nym+tls",
@@ -114,7 +114,7 @@ static void test_getaddr_many(void **state)
 
 #define MANY 600U
 
-/* Replies end at 510 entries and at 65281 bytes. spec: network.md 8.2 */
+/* spec: network.md MUST 8.2-a: 510 entries */
 static void test_addr_limits(void **state)
 {
     struct hypha_url *url = parse("tcp://h:1"), *read_url;
@@ -145,6 +145,7 @@ static void test_addr_limits(void **state)
     hypha_url_unref(url);
 }
 
+/* spec: network.md MUST 8.2-a: 65281 bytes */
 static void test_addr_bytes(void **state)
 {
     char text[1001] = "tcp://h:1/";

@@ -328,9 +328,9 @@ class Hostlists(unittest.TestCase):
         """The node lives without, and says so."""
         with tempfile.NamedTemporaryFile(prefix="hypha-interop-") as file:
             with Node(hosts=file.name + "/hosts.tsv") as node:
-                node.wait_log("WARN.*hostlist .* cannot be read")
+                node.wait_log("WARN.*Hostlist: .*/hosts.tsv.* failed")
                 node.terminate()
-                node.wait_log("WARN.*hostlist .* cannot be saved")
+                node.wait_log("WARN.*Hostlist: creating .* failed")
 
 
 class Blacklist(unittest.TestCase):

@@ -92,16 +92,26 @@ class Flooded(unittest.TestCase):
     def tearDownClass(cls):
         cls.folder.cleanup()
 
-    def check_alive(self, node, source="127.0.0.99", within=SOON, scheme="tcp"):
+    def check_alive(self, node, source="127.0.0.99", within=SOON, scheme="tcp", tries=1):
         """A new honest peer gets in and is answered."""
-        start = time.monotonic()
+        while True:
+            start = time.monotonic()
+            tries -= 1
+            try:
+                self.visit(node, source, scheme)
+                break
+            except (Closed, OSError):
+                if tries == 0:
+                    raise
+        self.assertLess(time.monotonic() - start, within)
+
+    def visit(self, node, source, scheme):
         tls = tls_context(False, self.certificate) if scheme == "tcp+tls" else None
         with Peer.dial(node.port, source, tls=tls) as peer:
             peer.handshake()
             peer.send("ping", struct.pack("<H", 1))
             while peer.expect("pong")["nonce"] != 1:
                 pass
-        self.assertLess(time.monotonic() - start, within)
 
 
 class HalfOpen(Flooded):
@@ -112,7 +122,8 @@ class HalfOpen(Flooded):
                         scheme=scheme, timeouts=LONG) as node:
                     with Mob(node.port, 300, sources):
                         for _ in range(3):
-                            self.check_alive(node, scheme=scheme)
+                            # From many addresses 40 of them are newer than we in 0.2 s.
+                            self.check_alive(node, scheme=scheme, tries=1 if sources == 1 else 5)
                         self.assertLess(node.descriptors(), 100)
 
     def test_half_handshakes(self):
@@ -150,9 +161,12 @@ class Places(Flooded):
             for peer in peers:
                 peer.handshake()
             await_that("eight", lambda: len(rpc.channels()) == 8)
-            ninth = Peer.dial(node.port, "127.0.0.30", patience=0.5)
-            with self.assertRaises((Closed, TimeoutError, socket.timeout)):
-                ninth.handshake()  # the backlog is silent
+            ninth = Peer.dial(node.port, "127.0.0.30")
+            with self.assertRaises(Closed):  # it may shake hands, but there is no place for it
+                ninth.handshake()
+                ninth.expect("getaddr")
+            self.assertEqual(len(rpc.channels()), 8)
+            self.assertEqual(node.count_log("Banned"), 0)
         for peer in (*peers, ninth):
             peer.close()
 
@@ -162,9 +176,10 @@ class Places(Flooded):
             for peer in peers:
                 peer.handshake()
             await_that("eight", lambda: len(rpc.channels()) == 8)
-            # The backlog holds them, then one of them gets the place, without a ban for the rest.
+            # The first of them gets the place, without a ban for the rest.
             waiting = [Peer.dial(node.port, "127.0.0.%d" % (30 + n)) for n in range(3)]
             peers.pop().close()
+            await_that("seven", lambda: len(rpc.channels()) == 7)
             waiting[0].handshake()
             await_that("eight again", lambda: len(rpc.channels()) == 8)
             while peers:
@@ -201,8 +216,9 @@ class Places(Flooded):
             for peer in peers:
                 peer.close()
 
+    # spec: network.md MUST 6.2-a
     def test_no_descriptors_left(self):
-        """network.md 6.2: out of descriptors it backs off instead of spinning, and recovers."""
+        """Out of descriptors it backs off instead of spinning, and recovers."""
         with Node(inbound_connections=64, timeouts=LONG) as node:
             self.check_alive(node)
             pid, before = node.process.pid, node.descriptors()
@@ -325,7 +341,8 @@ class Memory(Flooded):
                 peer.close()
 
     def test_10000_addresses(self):
-        """network.md 10: 1000 unasked ones per peer and what was asked for; 2000 grey in all."""
+        """network.md 10: 1000 unasked ones per peer, what was asked for, and of those 8 buckets of
+        32 for each source."""
         with Node(timeouts=LONG, net="greylist_refinery_interval = 3600") as node:
             def flood(source, first):
                 with Peer.dial(node.port, source) as peer:
@@ -344,9 +361,10 @@ class Memory(Flooded):
             flood("127.0.0.3", 20000)
             self.assertLess(node.rss_kb() - before, 8 * 1024)
             grey = [url for url, (colour, _) in node.listed().items() if colour == "grey"]
-            self.assertEqual(len(grey), 2000)
+            self.assertLessEqual(len(grey), 2 * 8 * 32)  # two sources may share a bucket
+            self.assertGreater(len(grey), 8 * 32)
             first = sum(1 for url in grey if int(url.split(".")[2]) < 60)
-            self.assertLessEqual(first, 1510)
+            self.assertLessEqual(first, 8 * 32)
 
 
 class Churn(Flooded):

@@ -209,7 +209,7 @@ def parse_hostlist(text):
     assert text == "" or text.endswith("\n"), "the last line has no end"
     hosts = {}
     for line in text.splitlines():
-        colour, url, seen = line.split("\t")
+        colour, url, seen = line.split("\t")[:3]  # ours have more columns
         assert colour in ("dark", "grey", "white", "gold"), line
         assert url not in hosts, "twice: " + line
         hosts[url] = (colour, int(seen))

@@ -215,7 +215,7 @@ static void two_fruitless_rounds_lead_to_the_seeds(void **unused)
     world_destroy(world);
 }
 
-/* spec: network.md 7.2: MUST also offer connect(url), disconnect(url) */
+/* spec: network.md MUST 7.2-a: connect(url), disconnect(url) */
 static void peers_may_be_named_while_running(void **unused)
 {
     struct world *world = world_create(8);

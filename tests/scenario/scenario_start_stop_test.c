@@ -36,7 +36,8 @@ static bool is_running(void *user)
     return !node->stopped;
 }
 
-/* Stopped so many milliseconds after the start, for a whole second of starts: while dialling,
+/* spec: network.md MUST 2.3-a, 7.2-b, 4.1-b: every session is at work, a manual peer too.
+ * Stopped so many milliseconds after the start, for a whole second of starts: while dialling,
  * shaking hands, seeding, being probed, connected. */
 static void stop_at_any_moment(void **unused)
 {
@@ -74,7 +75,7 @@ static void stop_at_zero(const struct hypha_event *event, void *user)
         hypha_p2p_stop(countdown->node->p2p);
 }
 
-/* From inside any event: whoever hears of something may have had enough. */
+/* spec: network.md MUST 5-b, 2.3-a: from inside any event, who hears it may have had enough */
 static void stop_inside_any_event(void **unused)
 {
     (void)unused;
@@ -98,7 +99,8 @@ static void stop_inside_any_event(void **unused)
     }
 }
 
-/* Right after start(), before the loop has turned: on_started never comes. */
+/* Right after start(), before the loop has turned: on_started never comes.
+ * spec: network.md MUST 2.3-a: a bind under way */
 static void stop_cancels_a_start(void **unused)
 {
     struct stage stage = build(1);
@@ -112,6 +114,7 @@ static void stop_cancels_a_start(void **unused)
     world_destroy(stage.world);
 }
 
+/* spec: network.md MUST 1-a, 2.2-c: stop when never started, start when not stopped */
 static void start_and_stop_in_wrong_states(void **unused)
 {
     struct stage stage = build(2);
@@ -135,6 +138,7 @@ static void start_and_stop_in_wrong_states(void **unused)
     world_destroy(stage.world);
 }
 
+/* spec: network.md MUST 7.2-b: the manual peer is connected after each restart */
 static void stop_start_stop(void **unused)
 {
     struct stage stage = build(3);
@@ -193,7 +197,7 @@ static void callbacks_may_start_and_destroy(void **unused)
 }
 
 /* The address is taken: manual is stopped again, nothing is left, the next start works.
- * spec: network.md 2.2, 7.3 */
+ * spec: network.md MUST 2.2-b, 7.3-b */
 static void start_fails_and_leaves_nothing(void **unused)
 {
     struct world *world = world_create(5);
@@ -289,6 +293,8 @@ static void hostlist_survives_a_stop(void **unused)
     assert_int_equal(subject->events[HYPHA_EVENT_BANNED], 0);
     world_stop_all(world);
     world_destroy(world);
+    (void)unlink(file);
+    (void)snprintf(file, sizeof(file), "%s/hostlist.tsv.book", path);
     (void)unlink(file);
     (void)rmdir(path);
 }

@@ -81,7 +81,7 @@ void world_destroy(struct world *world)
     free(world);
 }
 
-static struct hypha_settings *settings_of(struct node *node, const struct node_plan *plan)
+struct hypha_settings *node_settings(struct node *node, const struct node_plan *plan)
 {
     struct hypha_settings *settings = NULL;
     const char *inbound = plan->inbound != NULL ? plan->inbound : node->url;
@@ -126,7 +126,7 @@ static void node_make(struct node *node, const struct node_plan *plan)
     uint64_t messages = HYPHA_EVENT_BIT(HYPHA_EVENT_SEND) | HYPHA_EVENT_BIT(HYPHA_EVENT_RECV);
     uint64_t heard = HYPHA_EVENTS_ALL & ~(plan->quiet ? messages : 0);
 
-    struct hypha_settings *settings = settings_of(node, plan);
+    struct hypha_settings *settings = node_settings(node, plan);
     ok(hy_sim_transport_create(world->sim, "tcp", node->ip, &transport));
     enum hypha_err err = hy_p2p_create_with(
         hy_sim_loop(world->sim), settings, &transport, 1, &node->p2p);

@@ -49,6 +49,8 @@ void world_destroy(struct world *world);
 struct node *world_add(struct world *world, const struct node_plan *plan);
 /* Stopped, and made again by another plan, as a program that was started anew. */
 void node_renew(struct node *node, const struct node_plan *plan);
+/* The settings of such a plan, the caller's: for a reload. */
+struct hypha_settings *node_settings(struct node *node, const struct node_plan *plan);
 void node_start(struct node *node);
 void node_stop(struct node *node);
 void world_start_all(struct world *world);
