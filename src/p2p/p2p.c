@@ -349,7 +349,8 @@ enum hypha_err hypha_p2p_start(struct hypha_p2p *p2p, hypha_p2p_started_cb on_st
     p2p->user = user;
     net->stopping = false;
     hy_log_info(&net->log, TARGET, "[P2P] Starting P2P subsystem");
-    (void)hy_hosts_load_bans(net->hosts); /* it has logged why not; bans are no reason not to start */
+    (void)hy_hosts_load_bans(
+        net->hosts); /* it has logged why not; bans are no reason not to start */
     err = hy_hosts_load(net->hosts);
     if (err == HYPHA_ERR_NOMEM)
         hy_log_warn(&net->log, TARGET, "the hostlist %s cannot be read: %s",

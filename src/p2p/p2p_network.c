@@ -87,8 +87,8 @@ const struct hypha_url *hypha_p2p_listen_addr(const struct hypha_p2p *p2p, size_
     return p2p->inbound != NULL ? hy_session_inbound_addr(p2p->inbound, index) : NULL;
 }
 
-void hypha_p2p_each_own_addr(const struct hypha_p2p *p2p,
-    void (*each)(const struct hypha_url *url, void *user), void *user)
+void hypha_p2p_each_own_addr(
+    const struct hypha_p2p *p2p, void (*each)(const struct hypha_url *url, void *user), void *user)
 {
     struct hypha_url *urls[HY_MAX_EXTERNAL];
     size_t count = hy_hosts_own_addrs(p2p->net.hosts, urls);

@@ -65,6 +65,8 @@ static void commit(struct hypha_p2p *p2p, const struct hy_resolved_settings *old
         hy_session_outbound_new_seeds(p2p->outbound);
     if (p2p->state != HY_P2P_RUNNING)
         return; /* nothing else was started */
+    if (now->inbound_connections != old->inbound_connections)
+        hy_session_inbound_reload(p2p->inbound);
     if (now->hostlist_save_ms != old->hostlist_save_ms)
         hy_timer_start(&p2p->save, now->hostlist_save_ms);
     if (now->refinery_interval_ms != old->refinery_interval_ms ||

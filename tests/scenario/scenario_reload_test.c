@@ -528,6 +528,28 @@ static void the_inbound_limit_is_read_again(void **unused)
     end(&stage);
 }
 
+/* A node that took nobody opens its doors. */
+static void places_may_be_opened_later(void **unused)
+{
+    struct world *world = world_create(12);
+    struct node *subject = world_add(world, &(struct node_plan){ .slots = -1, .places = -1 });
+    struct stage stage = { .world = world, .subject = subject };
+
+    (void)unused;
+    for (size_t i = 0; i < 3; i++)
+        stage.others[i] = world_add(
+            world, &(struct node_plan){ .slots = -1, .peers = { subject->url } });
+    stage.plan = (struct node_plan){ .slots = -1, .places = -1 };
+    world_start_all(world);
+    world_run(world, 60000);
+    assert_int_equal(hypha_p2p_peers_count(subject->p2p), 0);
+    stage.plan.places = 3;
+    reload(&stage);
+    world_run(world, 60000);
+    assert_int_equal(hypha_p2p_peers_count(subject->p2p), 3);
+    end(&stage);
+}
+
 static void on_line(void *user, enum hypha_log_level level, const char *target, const char *text)
 {
     (void)user;
@@ -728,6 +750,7 @@ int main(void)
         cmocka_unit_test(seeds_are_replaced),
         cmocka_unit_test(blacklisted_peers_are_closed),
         cmocka_unit_test(the_inbound_limit_is_read_again),
+        cmocka_unit_test(places_may_be_opened_later),
         cmocka_unit_test(the_rest_needs_a_restart),
         cmocka_unit_test(in_every_state_of_a_node),
         cmocka_unit_test(inside_any_event),

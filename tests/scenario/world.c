@@ -108,8 +108,9 @@ struct hypha_settings *node_settings(struct node *node, const struct node_plan *
         ok(hypha_settings_set_flag(settings, HYPHA_KEY_RELAXED_BANS, true));
         ok(hypha_settings_set_flag(settings, HYPHA_KEY_PROBE_ANNOUNCED, true));
     }
-    if (plan->places > 0)
-        ok(hypha_settings_set_number(settings, HYPHA_KEY_INBOUND_CONNECTIONS, plan->places));
+    if (plan->places != 0)
+        ok(hypha_settings_set_number(
+            settings, HYPHA_KEY_INBOUND_CONNECTIONS, plan->places > 0 ? plan->places : 0));
     if (plan->hostlist != NULL)
         ok(hypha_settings_set_text(settings, HYPHA_KEY_HOSTLIST, plan->hostlist));
     if (!plan->quiet || node->world->loud)

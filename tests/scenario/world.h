@@ -15,10 +15,10 @@ struct node_plan {
     const char *peers[4];
     const char *inbound; /* NULL: its own address; "": none */
     const char *hostlist;
-    bool seed;     /* a seed node: no slots, probes what is announced */
-    int64_t slots; /* 0: 8; below 0: none */
-    int64_t places;
-    bool quiet; /* messages are no events: for long runs */
+    bool seed;      /* a seed node: no slots, probes what is announced */
+    int64_t slots;  /* 0: 8; below 0: none */
+    int64_t places; /* inbound; 0: 8; below 0: none */
+    bool quiet;     /* messages are no events: for long runs */
 };
 
 struct node {
