@@ -3,36 +3,18 @@
  * Works with hypha's dchatd and with the reference's, which knows only send, recv, ping and
  * p2p.get_info and loses a call with any other parameters: what is ours is asked for only after
  * `dchat.info` was answered. spec: apps.md 5 */
+#include "dchat.h"
+#include "daemon/secret.h"
 #include "dchat_show.h"
-#include "rpc/client.h"
 
 #include <hypha/hypha.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_ENDPOINT "localhost:51054"
-#define TAIL_MESSAGES    10
-#define WAIT_MS          25000
-#define POLL_MS          500U
-
-enum exit_status { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNREACHABLE = 3 };
-
-struct dchat_client {
-    struct hypha_loop *loop;
-    const char *endpoint;
-    struct hy_rpc_client *rpc;
-    bool json; /* raw output */
-    /* the reply of the call under way */
-    enum hypha_err err;
-    json_t *result; /* owned; NULL: an error object came */
-    int code;
-    char *message;
-    char *line;
-};
 
 static const char usage[] =
     "Usage: dchat [-e ENDPOINT] [--json] COMMAND\n"
@@ -43,18 +25,20 @@ static const char usage[] =
     "  tail           show the last ten messages and what comes, with time and sender\n"
     "  info           show channels and slots of the daemon\n"
     "  ping           ask whether the daemon is there\n"
+    "  dnet           show what the daemon's node does, as it happens\n"
     "  help           show this\n"
     "\n"
     "Options:\n"
     "  -e, --endpoint HOST:PORT, [IPV6]:PORT, unix:PATH or a URL; else $DCHAT_ENDPOINT,\n"
     "                 else " DEFAULT_ENDPOINT "\n"
     "      --json     print replies as they come\n"
+    "      --token-file PATH\n"
+    "                 the daemon's access token is there; else in $DCHAT_TOKEN\n"
     "  -V, --version  show the version\n"
     "\n"
     "Exit status: 0 done, 1 the daemon refused, 2 wrong usage, 3 the daemon is not reachable.\n";
 
-static int complain(enum exit_status status, const char *format, ...) HYPHA_PRINTF(2, 3);
-static int complain(enum exit_status status, const char *format, ...)
+int complain(enum exit_status status, const char *format, ...)
 {
     va_list args;
 
@@ -92,7 +76,7 @@ static void on_reply(void *user, const struct hy_rpc_reply *reply)
 }
 
 /* Ask and wait. params: taken over. EXIT_OK: client->result is there. */
-static int ask(struct dchat_client *client, const char *method, json_t *params, uint32_t timeout_ms)
+int ask(struct dchat_client *client, const char *method, json_t *params, uint32_t timeout_ms)
 {
     reply_clear(client);
     enum hypha_err err = hy_rpc_client_call(
@@ -107,7 +91,7 @@ static int ask(struct dchat_client *client, const char *method, json_t *params, 
 }
 
 /* Say on stderr what ask() came to; returns its status. */
-static int judge(const struct dchat_client *client, int status)
+int judge(const struct dchat_client *client, int status)
 {
     if (status == EXIT_UNREACHABLE)
         return complain(EXIT_UNREACHABLE, "%s: %s", client->endpoint, hypha_err_text(client->err));
@@ -119,7 +103,7 @@ static int judge(const struct dchat_client *client, int status)
     return status;
 }
 
-static int odd_reply(const struct dchat_client *client)
+int odd_reply(const struct dchat_client *client)
 {
     return complain(EXIT_REFUSED, "%s: an answer that makes no sense", client->endpoint);
 }
@@ -137,7 +121,7 @@ static int ask_and_show(
 }
 
 /* Does the daemon know more than the reference's? */
-static int find_out(struct dchat_client *client, bool *ret_ours)
+int find_out(struct dchat_client *client, bool *ret_ours)
 {
     int status = ask(client, "dchat.info", NULL, 0);
 
@@ -206,7 +190,7 @@ static int command_send(struct dchat_client *client, int argc, char **argv)
 
 /* ---- recv and tail ---- */
 
-static bool show_text(const json_t *text)
+bool show_text(const json_t *text)
 {
     if (!json_is_string(text))
         return false;
@@ -216,7 +200,7 @@ static bool show_text(const json_t *text)
 }
 
 /* Texts of recv [] from number `from` on; ret_count: how many there are. */
-static bool show_texts(
+bool show_texts(
     const struct dchat_client *client, const json_t *texts, size_t from, size_t *ret_count)
 {
     if (!json_is_array(texts))
@@ -235,108 +219,6 @@ static bool show_texts(
     *ret_count = json_array_size(texts);
     fflush(stdout);
     return true;
-}
-
-/* One message of recv [{"since"}]; `full`: with time and sender, repetitions left out. */
-static bool show_message(const struct dchat_client *client, const json_t *message, bool full)
-{
-    const json_t *text = json_object_get(message, "text");
-    const json_t *from = json_object_get(message, "from");
-    const json_t *when = json_object_get(message, "time");
-    char clock[16] = "--:--:--";
-    struct tm local;
-
-    if (client->json) {
-        json_dumpf(message, stdout, JSON_COMPACT);
-        return putchar('\n') != EOF;
-    }
-    if (!full)
-        return show_text(text);
-    if (json_is_true(json_object_get(message, "dup")))
-        return true;
-    time_t seconds = (time_t)(json_integer_value(when) / 1000);
-    if (json_is_integer(when) && localtime_r(&seconds, &local) != NULL)
-        strftime(clock, sizeof clock, "%H:%M:%S", &local);
-    printf("%s ", clock);
-    if (json_is_string(from))
-        dchat_show(stdout, json_string_value(from), json_string_length(from));
-    fputs(": ", stdout);
-    return show_text(text);
-}
-
-static int follow_ours(struct dchat_client *client, json_int_t since, bool full)
-{
-    for (;;) {
-        json_t *params = json_pack("[{s:I, s:i}]", "since", since, "wait_ms", WAIT_MS);
-        int status = judge(client, ask(client, "recv", params, WAIT_MS + HY_RPC_CLIENT_TIMEOUT_MS));
-        const json_t *messages = json_object_get(client->result, "messages");
-        const json_t *next = json_object_get(client->result, "next");
-
-        if (status != EXIT_OK)
-            return status;
-        if (!json_is_array(messages) || !json_is_integer(next))
-            return odd_reply(client);
-        for (size_t i = 0; i < json_array_size(messages); i++)
-            if (!show_message(client, json_array_get(messages, i), full))
-                return odd_reply(client);
-        since = json_integer_value(next);
-        if (fflush(stdout) != 0)
-            return EXIT_OK; /* nobody reads any more */
-    }
-}
-
-static void on_pause_over(void *user)
-{
-    hypha_loop_stop(user);
-}
-
-static enum hypha_err pause_for(struct dchat_client *client, uint64_t ms)
-{
-    struct hy_timer timer;
-
-    hy_timer_init(&timer, client->loop, on_pause_over, client->loop);
-    hy_timer_start(&timer, ms);
-    enum hypha_err err = hypha_loop_run(client->loop);
-    hy_timer_stop(&timer);
-    return err;
-}
-
-/* The reference's daemon: ask again and again, show what is longer. */
-static int follow_polling(struct dchat_client *client, bool only_last)
-{
-    size_t shown = 0;
-
-    for (bool first = true;; first = false) {
-        int status = judge(client, ask(client, "recv", NULL, 0));
-        if (status != EXIT_OK)
-            return status;
-        size_t count = json_array_size(client->result);
-        if (first && only_last && count > TAIL_MESSAGES)
-            shown = count - TAIL_MESSAGES;
-        if (count < shown) /* the daemon was started anew */
-            shown = 0;
-        if (!show_texts(client, client->result, shown, &shown))
-            return odd_reply(client);
-        if (ferror(stdout))
-            return EXIT_OK;
-        client->err = pause_for(client, POLL_MS);
-        if (client->err != HYPHA_OK)
-            return judge(client, EXIT_UNREACHABLE);
-    }
-}
-
-static int follow(struct dchat_client *client, bool full)
-{
-    bool ours;
-    int status = find_out(client, &ours);
-
-    if (status != EXIT_OK)
-        return status;
-    if (!ours)
-        return follow_polling(client, full);
-    json_int_t next = json_integer_value(json_object_get(client->result, "next"));
-    json_int_t since = full && next > TAIL_MESSAGES ? next - TAIL_MESSAGES : 0;
-    return follow_ours(client, since, full);
 }
 
 static int command_recv(struct dchat_client *client, int argc, char **argv)
@@ -420,6 +302,13 @@ static int command_info(struct dchat_client *client, int argc, char **argv)
     return EXIT_OK;
 }
 
+static int command_dnet(struct dchat_client *client, int argc, char **argv)
+{
+    if (argc > 0)
+        return complain(EXIT_USAGE, "dnet: unknown argument \"%s\"", argv[0]);
+    return watch_events(client);
+}
+
 static int command_ping(struct dchat_client *client, int argc, char **argv)
 {
     bool done;
@@ -444,6 +333,7 @@ static const struct command {
     { "tail", command_tail },
     { "info", command_info },
     { "ping", command_ping },
+    { "dnet", command_dnet },
 };
 
 static const struct command *find_command(const char *name)
@@ -463,6 +353,9 @@ static int run(struct dchat_client *client, const struct command *command, int a
     int status = EXIT_OK;
     if (hy_rpc_client_create(client->loop, client->endpoint, &client->rpc, why) != HYPHA_OK)
         status = complain(EXIT_USAGE, "%s", why);
+    else if (client->token != NULL &&
+        hy_rpc_client_set_token(client->rpc, client->token) != HYPHA_OK)
+        status = complain(EXIT_UNREACHABLE, "out of memory");
     else
         status = command->run(client, argc, argv);
     reply_clear(client);
@@ -475,21 +368,37 @@ static int run(struct dchat_client *client, const struct command *command, int a
     return status;
 }
 
-int main(int argc, char **argv)
+/* From the file that was named, else from the environment. ret_secret: hy_secret_free() it. */
+static int find_token(struct dchat_client *client, const char *path, char **ret_secret)
 {
-    const char *endpoint = getenv("DCHAT_ENDPOINT");
-    struct dchat_client client = { .endpoint = DEFAULT_ENDPOINT };
+    const char *token = getenv("DCHAT_TOKEN");
+    bool others;
+
+    client->token = token != NULL && token[0] != '\0' ? token : NULL;
+    if (path == NULL)
+        return EXIT_OK;
+    enum hypha_err err = hy_secret_read(path, ret_secret, &others);
+    if (err != HYPHA_OK)
+        return complain(EXIT_USAGE, "%s: %s", path,
+            err == HYPHA_ERR_INVALID ? "no token is in it" : hypha_err_text(err));
+    client->token = *ret_secret;
+    return EXIT_OK;
+}
+
+/* Options before the command. ret_at: the command's place. -1: go on; else the exit status. */
+static int read_options(
+    struct dchat_client *client, int argc, char **argv, int *ret_at, const char **ret_token_file)
+{
     int at = 1;
 
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (endpoint != NULL && endpoint[0] != '\0')
-        client.endpoint = endpoint;
     for (; at < argc && argv[at][0] == '-'; at++) {
         if (strcmp(argv[at], "--json") == 0) {
-            client.json = true;
+            client->json = true;
         } else if ((strcmp(argv[at], "-e") == 0 || strcmp(argv[at], "--endpoint") == 0) &&
             at + 1 < argc) {
-            client.endpoint = argv[++at];
+            client->endpoint = argv[++at];
+        } else if (strcmp(argv[at], "--token-file") == 0 && at + 1 < argc) {
+            *ret_token_file = argv[++at];
         } else if (strcmp(argv[at], "-h") == 0 || strcmp(argv[at], "--help") == 0) {
             fputs(usage, stdout);
             return EXIT_OK;
@@ -501,6 +410,23 @@ int main(int argc, char **argv)
             return complain(EXIT_USAGE, "unknown or incomplete option %s", argv[at]);
         }
     }
+    *ret_at = at;
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    const char *endpoint = getenv("DCHAT_ENDPOINT"), *token_file = NULL;
+    struct dchat_client client = { .endpoint = DEFAULT_ENDPOINT };
+    char *secret = NULL;
+    int at = 1;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (endpoint != NULL && endpoint[0] != '\0')
+        client.endpoint = endpoint;
+    int status = read_options(&client, argc, argv, &at, &token_file);
+    if (status >= 0)
+        return status;
     if (at == argc) {
         fputs(usage, stderr);
         return EXIT_USAGE;
@@ -519,5 +445,9 @@ int main(int argc, char **argv)
         client.json = true;
         argc--;
     }
-    return run(&client, command, argc - at - 1, argv + at + 1);
+    status = find_token(&client, token_file, &secret);
+    if (status == EXIT_OK)
+        status = run(&client, command, argc - at - 1, argv + at + 1);
+    hy_secret_free(secret);
+    return status;
 }

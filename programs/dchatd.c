@@ -1,8 +1,8 @@
 /* dchatd.c - the chat daemon: a node that speaks dchat, driven by JSON-RPC. spec: apps.md 3 */
 #include "dchatd.h"
+#include "daemon/reload.h"
 
-#include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define TARGET              "dchatd"
 #define MESSAGE_BYTES       (64 * 1024)
@@ -21,12 +21,21 @@ static const char config_template[] =
     "#verbose = 0\n"
     "\n"
     "[rpc]\n"
-    "## Where dchat and other programs control this daemon: tcp, tcp+tls (loopback only) or\n"
-    "## unix:///absolute/path\n"
+    "## Where dchat and other programs control this daemon: tcp, tcp+tls, each also with http+\n"
+    "## before it, or unix:///absolute/path\n"
     "rpc_listen = \"tcp://127.0.0.1:51054\"\n"
     "\n"
     "## Methods to refuse\n"
     "#rpc_disabled_methods = [\"p2p.get_info\"]\n"
+    "\n"
+    "## What clients must know, at least 16 characters; needed to listen on other addresses than\n"
+    "## loopback. In a file that only this user can read, or here\n"
+    "#rpc_token_file = \"~/.config/darkfi/dchatd_token\"\n"
+    "#rpc_token = \"\"\n"
+    "\n"
+    "[metrics]\n"
+    "## Figures for Prometheus at http://HOST:PORT/metrics; nowhere unless this is set\n"
+    "#listen = \"127.0.0.1:9184\"\n"
     "\n"
     "[dchat]\n"
     "## The longest text that `send` takes, in bytes\n"
@@ -64,10 +73,24 @@ static const char config_template[] =
 
 /* ---- [dchat] ---- */
 
+struct dchatd_config {
+    int64_t max_message_bytes;
+};
+
+static void *config_create(const struct hy_daemon_program *program)
+{
+    struct dchatd_config *own = calloc(1, sizeof *own);
+
+    (void)program;
+    if (own != NULL)
+        own->max_message_bytes = MESSAGE_BYTES;
+    return own;
+}
+
 static bool apply_max_bytes(struct hy_config *config, const struct hy_toml_node *value,
     const char *path, const struct hy_config_key *key, void *user)
 {
-    struct dchatd *dchatd = user;
+    struct dchatd_config *own = user;
 
     (void)key;
     if (!hy_config_is(config, value, path, HY_TOML_INTEGER))
@@ -77,7 +100,7 @@ static bool apply_max_bytes(struct hy_config *config, const struct hy_toml_node 
             config, value, path, "expected a number of bytes from 1 to %d", MESSAGE_BYTES_LIMIT);
         return false;
     }
-    dchatd->max_message_bytes = (size_t)value->integer;
+    own->max_message_bytes = value->integer;
     return true;
 }
 
@@ -86,15 +109,31 @@ static const struct hy_config_key dchat_keys[] = {
 };
 
 static bool apply_dchat(struct hy_config *config, const struct hy_toml_node *value,
-    const char *path, const struct hy_config_key *key, void *daemon)
+    const char *path, const struct hy_config_key *key, void *own)
 {
     (void)key;
     return hy_config_is(config, value, path, HY_TOML_TABLE) &&
-        hy_config_read_table(config, value, path, dchat_keys,
-            sizeof dchat_keys / sizeof dchat_keys[0], hy_daemon_app(daemon));
+        hy_config_read_table(
+            config, value, path, dchat_keys, sizeof dchat_keys / sizeof dchat_keys[0], own);
 }
 
 static const struct hy_config_key root_keys[] = { { "dchat", apply_dchat, 0, NULL } };
+
+static void take_config(struct dchatd *dchatd, const struct dchatd_config *own)
+{
+    dchatd->max_message_bytes = (size_t)own->max_message_bytes;
+}
+
+static void on_reloaded(struct hy_daemon *daemon, void *config, void *app, struct hy_reload *reload)
+{
+    const struct dchatd_config *own = config;
+    struct dchatd *dchatd = app;
+
+    (void)daemon;
+    if ((size_t)own->max_message_bytes != dchatd->max_message_bytes)
+        hy_reload_applied(reload, "dchat.max_message_bytes");
+    take_config(dchatd, own);
+}
 
 /* ---- the protocol's callbacks ---- */
 
@@ -122,34 +161,33 @@ static void on_text(struct hypha_channel *channel, struct hypha_span text, void 
     const struct hypha_url *announced = hypha_channel_peer_address(channel, 0);
     uint64_t now_ms = hy_wall_ns(hy_daemon_loop(dchatd->daemon)) / 1000000;
 
-    if (chat_log_add(&dchatd->log, now_ms, hypha_channel_id(channel),
-            hypha_url_text(announced != NULL ? announced : seen), hypha_url_host(seen),
-            text) == NULL) {
+    const struct chat_entry *entry = chat_log_add(&dchatd->log, now_ms, hypha_channel_id(channel),
+        hypha_url_text(announced != NULL ? announced : seen), hypha_url_host(seen), text);
+
+    if (entry == NULL) {
         hy_daemon_say(dchatd->daemon, HYPHA_LOG_WARN, TARGET,
             "A message of %zu bytes from %s is lost: there is no memory for it", text.len,
             hypha_url_text(seen));
         return;
     }
-    dchatd_wake(dchatd);
+    dchatd_tell(dchatd, entry);
 }
 
 /* ---- the daemon's ---- */
 
-static enum hypha_err setup(struct hy_daemon *daemon, struct hypha_settings *settings,
-    const struct hy_options *options, void *app, char *why)
+static enum hypha_err setup(
+    struct hy_daemon *daemon, struct hypha_settings *settings, void *config, void *app, char *why)
 {
     struct dchatd *dchatd = app;
 
-    (void)options;
     dchatd->daemon = daemon;
+    take_config(dchatd, config);
     dchatd->chat = (struct dchat){ on_joined, on_left, on_text, dchatd };
     enum hypha_err err = hy_daemon_add_node(daemon, settings, "dchatd", &dchatd->p2p, why);
     if (err == HYPHA_OK)
         err = hypha_p2p_register(dchatd->p2p, &dchat_protocol, &dchatd->chat);
     if (err == HYPHA_OK)
         err = dchatd_add_methods(dchatd);
-    if (err == HYPHA_OK)
-        err = hy_daemon_add_get_info(daemon, dchatd->p2p);
     return err;
 }
 
@@ -161,9 +199,12 @@ static const struct hy_daemon_program program = {
     .config_template = config_template,
     .default_rpc = "tcp://127.0.0.1:51054",
     .network = true,
+    .config_create = config_create,
+    .config_destroy = free,
     .keys = root_keys,
     .key_count = 1,
     .setup = setup,
+    .on_reloaded = on_reloaded,
 };
 
 int main(int argc, char **argv)
@@ -171,6 +212,7 @@ int main(int argc, char **argv)
     struct dchatd dchatd = { .max_message_bytes = MESSAGE_BYTES };
 
     LIST_INIT(&dchatd.waits);
+    LIST_INIT(&dchatd.listeners);
     chat_log_init(&dchatd.log);
     int status = hy_daemon_main(&program, &dchatd, argc, argv);
     chat_log_fini(&dchatd.log);

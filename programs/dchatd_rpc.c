@@ -84,6 +84,13 @@ static json_t *all_texts(const struct chat_log *log)
     return NULL;
 }
 
+static json_t *message_json(const struct chat_entry *entry)
+{
+    return json_pack("{s:I, s:I, s:s, s:o, s:b}", "seq", (json_int_t)entry->seq, "time",
+        (json_int_t)entry->time_ms, "from", entry->from, "text", text_of(entry), "dup",
+        (int)entry->dup);
+}
+
 static json_t *messages_since(const struct chat_log *log, uint64_t since)
 {
     const struct chat_entry *entry = chat_log_since(log, since);
@@ -99,10 +106,7 @@ static json_t *messages_since(const struct chat_log *log, uint64_t since)
             next = entry->seq; /* the rest when asked again */
             break;
         }
-        ok = json_array_append_new(messages,
-                 json_pack("{s:I, s:I, s:s, s:o, s:b}", "seq", (json_int_t)entry->seq, "time",
-                     (json_int_t)entry->time_ms, "from", entry->from, "text", text_of(entry), "dup",
-                     (int)entry->dup)) == 0;
+        ok = json_array_append_new(messages, message_json(entry)) == 0;
     }
     if (ok)
         return json_pack("{s:I, s:o}", "next", (json_int_t)next, "messages", messages);
@@ -137,7 +141,7 @@ static void on_cancel(struct hy_rpc_call *call, void *user)
     wait_forget(user);
 }
 
-void dchatd_wake(struct dchatd *dchatd)
+static void wake(struct dchatd *dchatd)
 {
     struct recv_wait *wait, *next;
 
@@ -198,6 +202,71 @@ static void rpc_recv(struct hy_rpc_call *call, const json_t *params, void *user)
     }
 }
 
+/* ---- dchat.subscribe: messages as they come ---- */
+
+#define SUBSCRIBE "dchat.subscribe"
+
+struct chat_listener {
+    struct hy_rpc_subscription *subscription;
+    LIST_ENTRY(chat_listener) entry;
+};
+
+static void on_unsubscribed(struct hy_rpc_subscription *subscription, void *user)
+{
+    struct chat_listener *listener = user;
+
+    (void)subscription;
+    LIST_REMOVE(listener, entry);
+    free(listener);
+}
+
+static void rpc_subscribe(struct hy_rpc_call *call, const json_t *params, void *user)
+{
+    struct dchatd *dchatd = user;
+
+    if (params != NULL && (!json_is_array(params) || json_array_size(params) > 0)) {
+        hy_rpc_call_error(call, HY_RPC_INVALID_PARAMS, "params: expected []");
+        return;
+    }
+    struct chat_listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        hy_rpc_call_error(call, HY_RPC_INTERNAL_ERROR, NULL);
+        return;
+    }
+    enum hypha_err err = hy_rpc_call_subscribe(
+        call, false, on_unsubscribed, listener, &listener->subscription);
+    if (err == HYPHA_OK) {
+        LIST_INSERT_HEAD(&dchatd->listeners, listener, entry);
+        return;
+    }
+    free(listener);
+    hy_rpc_call_error(call, HY_RPC_SERVER_ERROR, hypha_err_text(err));
+}
+
+/* No memory: they find the number missing, and ask. */
+static void tell_listeners(struct dchatd *dchatd, const struct chat_entry *entry)
+{
+    json_t *params = json_pack("[o]", message_json(entry));
+    struct hy_rpc_notice *notice = params != NULL ? hy_rpc_notice_create(SUBSCRIBE, params) : NULL;
+    struct chat_listener *listener, *next;
+
+    json_decref(params);
+    if (notice == NULL)
+        return;
+    for (listener = LIST_FIRST(&dchatd->listeners); listener != NULL; listener = next) {
+        next = LIST_NEXT(listener, entry);
+        hy_rpc_subscription_notify(listener->subscription, notice);
+    }
+    hy_rpc_notice_unref(notice);
+}
+
+void dchatd_tell(struct dchatd *dchatd, const struct chat_entry *entry)
+{
+    if (!LIST_EMPTY(&dchatd->listeners))
+        tell_listeners(dchatd, entry);
+    wake(dchatd);
+}
+
 /* ---- dchat.info: what this daemon can do beyond the reference's ---- */
 
 static void rpc_info(struct hy_rpc_call *call, const json_t *params, void *user)
@@ -221,5 +290,7 @@ enum hypha_err dchatd_add_methods(struct dchatd *dchatd)
         err = hy_rpc_server_add(rpc, "recv", rpc_recv, dchatd);
     if (err == HYPHA_OK)
         err = hy_rpc_server_add(rpc, "dchat.info", rpc_info, dchatd);
+    if (err == HYPHA_OK)
+        err = hy_rpc_server_add(rpc, SUBSCRIBE, rpc_subscribe, dchatd);
     return err;
 }

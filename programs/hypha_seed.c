@@ -1,17 +1,14 @@
 /* hypha_seed.c - a seed node for one or several networks: it keeps who is there, checks that
  * they are, and tells newcomers. spec: apps.md 7 */
 #include "hypha_seed.h"
-#include "daemon/net_config.h"
+#include "daemon/reload.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET                "lilith"
-#define INBOUND_CONNECTIONS   512
-#define SYNC_MS               600000U
-#define WHITELIST_SECONDS     120
-#define WHITELIST_MAX_SECONDS 86400
+#define TARGET  "lilith"
+#define SYNC_MS 600000U
 
 static const char config_template[] =
     "## hypha-seed configuration file\n"
@@ -26,8 +23,17 @@ static const char config_template[] =
     "#verbose = 0\n"
     "\n"
     "[rpc]\n"
-    "## JSON-RPC: tcp, tcp+tls (loopback only) or unix:///absolute/path\n"
+    "## JSON-RPC: tcp, tcp+tls, each also with http+ before it, or unix:///absolute/path\n"
     "rpc_listen = \"tcp://127.0.0.1:18927\"\n"
+    "\n"
+    "## What clients must know, at least 16 characters; needed to listen on other addresses than\n"
+    "## loopback. In a file that only this user can read, or here\n"
+    "#rpc_token_file = \"~/.config/darkfi/lilith_token\"\n"
+    "#rpc_token = \"\"\n"
+    "\n"
+    "[metrics]\n"
+    "## Figures for Prometheus at http://HOST:PORT/metrics; nowhere unless this is set\n"
+    "#listen = \"127.0.0.1:9185\"\n"
     "\n"
     "[network.\"dchat\"]\n"
     "## Where to listen: tcp or tcp+tls\n"
@@ -52,207 +58,38 @@ static const char config_template[] =
     "#seeds = []\n"
     "#peers = []\n";
 
-/* ---- the config ---- */
-
-/* What a network is unless its table says otherwise. spec: apps.md 7.1, 7.2 */
-static enum hypha_err set_defaults(
-    struct hypha_settings *settings, const char *name, const char *version)
-{
-    /* Addresses of other transports go to the dark list: relayed, never dialled from here. */
-    static const char *const profiles[] = { "tcp", "tcp+tls" };
-    char folder[512], file[600];
-    enum hypha_err err = hypha_settings_set_text(settings, HYPHA_KEY_APP_VERSION, version);
-
-    (void)snprintf(folder, sizeof folder, "~/.local/share/darkfi/lilith/%s", name);
-    (void)snprintf(file, sizeof file, "%s/hosts.tsv", folder);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_text(settings, HYPHA_KEY_APP_NAME, "");
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_number(settings, HYPHA_KEY_OUTBOUND_CONNECTIONS, 0);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_number(
-            settings, HYPHA_KEY_INBOUND_CONNECTIONS, INBOUND_CONNECTIONS);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_flag(settings, HYPHA_KEY_RELAXED_BANS, true);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_flag(settings, HYPHA_KEY_PROBE_ANNOUNCED, true);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_text(settings, HYPHA_KEY_P2P_DATASTORE, folder);
-    if (err == HYPHA_OK)
-        err = hypha_settings_set_text(settings, HYPHA_KEY_HOSTLIST, file);
-    for (size_t i = 0; i < 2 && err == HYPHA_OK; i++) {
-        err = hypha_settings_add_profile(settings, profiles[i]);
-        if (err == HYPHA_OK)
-            err = hypha_settings_add_active_profile(settings, profiles[i]);
-    }
-    return err;
-}
-
 static void network_destroy(struct seed_network *network)
 {
-    if (network == NULL)
-        return;
-    hypha_settings_destroy(network->settings);
     free(network->name);
     free(network);
 }
 
-static const struct hy_toml_node *child(const struct hy_toml_node *table, const char *key)
+static enum hypha_err add_network(struct seed *seed, const struct seed_table *table, char *why)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (strcmp(table->children[i].key, key) == 0)
-            return &table->children[i];
-    return NULL;
-}
-
-/* Only schemes that this build can listen on. */
-static bool check_accept(
-    struct hy_config *config, const struct hy_toml_node *table, const char *path)
-{
-    const struct hy_toml_node *list = child(table, "accept_addrs");
-    char here[200];
-
-    (void)snprintf(here, sizeof here, "%s.accept_addrs", path);
-    if (list == NULL || list->count == 0) {
-        hy_config_refuse(config, list != NULL ? list : table, here,
-            "expected at least one address to listen on, such as \"tcp://0.0.0.0:50515\"");
-        return false;
-    }
-    for (size_t i = 0; i < list->count; i++) {
-        const char *text = list->children[i].text;
-
-        if (strncmp(text, "tcp://", 6) != 0 && strncmp(text, "tcp+tls://", 10) != 0) {
-            hy_config_refuse(config, &list->children[i], here,
-                "\"%.100s\" cannot be listened on: expected tcp:// or tcp+tls://", text);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool add_network(struct hy_config *config, const struct hy_toml_node *table,
-    const char *path, struct hy_daemon *daemon)
-{
-    struct seed *seed = hy_daemon_app(daemon);
     struct seed_network *network = calloc(1, sizeof *network);
-    enum hypha_err err = HYPHA_ERR_NOMEM;
-
-    /* The name becomes a folder. */
-    if (table->key[0] == '\0' || table->key[0] == '.' || strchr(table->key, '/') != NULL ||
-        strlen(table->key) > 200) {
-        hy_config_refuse(
-            config, table, path, "expected a name without \"/\", not beginning with \".\"");
-        free(network);
-        return false;
-    }
-    if (network != NULL && (network->name = strdup(table->key)) != NULL)
-        err = hypha_settings_create(&network->settings);
-    if (err == HYPHA_OK)
-        err = set_defaults(network->settings, network->name, hy_daemon_version(daemon));
-    if (err != HYPHA_OK) {
-        hy_config_refuse(config, table, path, "%s",
-            err == HYPHA_ERR_SETTINGS ? hypha_settings_why(network->settings)
-                                      : hypha_err_text(err));
-        network_destroy(network);
-        return false;
-    }
-    if (!hy_net_config_read_network(config, table, path, network->settings) ||
-        !check_accept(config, table, path)) {
-        network_destroy(network);
-        return false;
-    }
-    const struct hy_toml_node *app_name = child(table, "app_name");
-    const struct hy_toml_node *seeds = child(table, "seeds");
-    network->has_app_name = app_name != NULL && app_name->text[0] != '\0';
-    network->has_seeds = seeds != NULL && seeds->count > 0;
-    STAILQ_INSERT_TAIL(&seed->networks, network, entry);
-    seed->network_count++;
-    return true;
-}
-
-static bool apply_network(struct hy_config *config, const struct hy_toml_node *value,
-    const char *path, const struct hy_config_key *key, void *daemon)
-{
-    (void)key;
-    if (!hy_config_is(config, value, path, HY_TOML_TABLE))
-        return false;
-    for (size_t i = 0; i < value->count; i++) {
-        char here[160];
-
-        (void)snprintf(here, sizeof here, "%s.\"%.100s\"", path, value->children[i].key);
-        if (!hy_config_is(config, &value->children[i], here, HY_TOML_TABLE) ||
-            !add_network(config, &value->children[i], here, daemon))
-            return false;
-    }
-    return true;
-}
-
-static bool apply_whitelist_interval(struct hy_config *config, const struct hy_toml_node *value,
-    const char *path, const struct hy_config_key *key, void *daemon)
-{
-    struct seed *seed = hy_daemon_app(daemon);
-
-    (void)key;
-    if (!hy_config_is(config, value, path, HY_TOML_INTEGER))
-        return false;
-    if (value->integer < 1 || value->integer > WHITELIST_MAX_SECONDS) {
-        hy_config_refuse(config, value, path, "expected 1 to %d seconds", WHITELIST_MAX_SECONDS);
-        return false;
-    }
-    seed->whitelist_interval_s = value->integer;
-    return true;
-}
-
-static const struct hy_config_key root_keys[] = {
-    { "network", apply_network, 0, NULL },
-    { "whitelist_refinery_interval", apply_whitelist_interval, 0, NULL },
-};
-
-static const struct hy_option options[] = {
-    { "whitelist-refinery-interval", 0, HY_OPTION_VALUE, "SECONDS",
-        "How often a verified host is verified again" },
-};
-
-/* ---- the daemon ---- */
-
-static enum hypha_err read_interval(
-    struct seed *seed, const struct hy_options *given, char why[256])
-{
-    const char *text = hy_options_value(given, "whitelist-refinery-interval");
-    char *end;
-
-    if (text == NULL)
-        return HYPHA_OK;
-    long long seconds = strtoll(text, &end, 10);
-    if (end == text || *end != '\0' || seconds < 1 || seconds > WHITELIST_MAX_SECONDS) {
-        (void)snprintf(why, 256, "--whitelist-refinery-interval: expected 1 to %d seconds",
-            WHITELIST_MAX_SECONDS);
-        return HYPHA_ERR_INVALID;
-    }
-    seed->whitelist_interval_s = seconds;
-    return HYPHA_OK;
-}
-
-static enum hypha_err start_network(struct seed *seed, struct seed_network *network, char *why)
-{
     char words[256] = "";
 
-    if (hypha_settings_set_number(network->settings, HYPHA_KEY_WHITE_REFINERY_INTERVAL_MS,
-            seed->whitelist_interval_s * 1000) != HYPHA_OK) {
-        (void)snprintf(why, 256, "%s", hypha_settings_why(network->settings));
-        return HYPHA_ERR_SETTINGS;
+    if (network == NULL)
+        return HYPHA_ERR_NOMEM;
+    network->has_seeds = table->has_seeds;
+    network->name = strdup(table->name);
+    enum hypha_err err = HYPHA_ERR_NOMEM;
+    if (network->name != NULL)
+        err = hy_daemon_add_node(seed->daemon, table->settings, table->name, &network->p2p, words);
+    if (err != HYPHA_OK) {
+        (void)snprintf(why, 256, "network.\"%.60s\": %.180s", table->name,
+            words[0] != '\0' ? words : hypha_err_text(err));
+        network_destroy(network);
+        return err;
     }
-    if (!network->has_app_name)
+    if (!table->has_app_name)
         hy_daemon_say(seed->daemon, HYPHA_LOG_WARN, TARGET,
             "network.\"%s\": app_name is empty: nodes that have a name will not talk to us",
-            network->name);
-    enum hypha_err err = hy_daemon_add_node(
-        seed->daemon, network->settings, network->name, &network->p2p, words);
-    if (err != HYPHA_OK)
-        (void)snprintf(why, 256, "network.\"%.60s\": %.180s", network->name, words);
-    else
-        hy_daemon_say(seed->daemon, HYPHA_LOG_INFO, TARGET, "Found network \"%s\"", network->name);
-    return err;
+            table->name);
+    hy_daemon_say(seed->daemon, HYPHA_LOG_INFO, TARGET, "Found network \"%s\"", table->name);
+    STAILQ_INSERT_TAIL(&seed->networks, network, entry);
+    seed->network_count++;
+    return HYPHA_OK;
 }
 
 static void on_sync(void *user)
@@ -266,24 +103,51 @@ static void on_sync(void *user)
     hy_timer_start(&seed->sync, SYNC_MS);
 }
 
-static enum hypha_err setup(struct hy_daemon *daemon, struct hypha_settings *settings,
-    const struct hy_options *given, void *app, char *why)
+static enum hypha_err setup(
+    struct hy_daemon *daemon, struct hypha_settings *settings, void *config, void *app, char *why)
 {
+    const struct seed_config *own = config;
+    const struct seed_table *table;
     struct seed *seed = app;
-    struct seed_network *network;
-    enum hypha_err err = read_interval(seed, given, why);
+    enum hypha_err err = HYPHA_OK;
 
     (void)settings;
     seed->daemon = daemon;
     hy_timer_init(&seed->sync, hy_daemon_loop(daemon), on_sync, seed);
-    if (err == HYPHA_OK && STAILQ_EMPTY(&seed->networks)) {
-        (void)snprintf(why, 256, "no network is configured: expected a table [network.\"NAME\"]");
-        err = HYPHA_ERR_SETTINGS;
-    }
-    for (network = STAILQ_FIRST(&seed->networks); network != NULL && err == HYPHA_OK;
-         network = STAILQ_NEXT(network, entry))
-        err = start_network(seed, network, why);
+    for (table = STAILQ_FIRST(&own->tables); table != NULL && err == HYPHA_OK;
+         table = STAILQ_NEXT(table, entry))
+        err = add_network(seed, table, why);
     return err == HYPHA_OK ? seed_add_methods(seed) : err;
+}
+
+static struct seed_network *find_network(const struct seed *seed, const char *name)
+{
+    struct seed_network *network;
+
+    STAILQ_FOREACH (network, &seed->networks, entry)
+        if (strcmp(network->name, name) == 0)
+            return network;
+    return NULL;
+}
+
+/* The nodes have taken over what they can; new networks wait for a restart. */
+static void on_reloaded(struct hy_daemon *daemon, void *config, void *app, struct hy_reload *reload)
+{
+    const struct seed_config *own = config;
+    const struct seed_table *table;
+
+    (void)daemon;
+    STAILQ_FOREACH (table, &own->tables, entry) {
+        struct seed_network *network = find_network(app, table->name);
+        char key[256];
+
+        if (network != NULL) {
+            network->has_seeds = table->has_seeds;
+            continue;
+        }
+        (void)snprintf(key, sizeof key, "network.\"%s\"", table->name);
+        hy_reload_restart(reload, key);
+    }
 }
 
 static void on_running(struct hy_daemon *daemon, void *app)
@@ -308,18 +172,23 @@ static const struct hy_daemon_program program = {
     .config_template = config_template,
     .default_rpc = "tcp://127.0.0.1:18927",
     .rpc_last = true,
-    .options = options,
+    .config_create = seed_config_create,
+    .config_destroy = seed_config_destroy,
+    .options = seed_options,
     .option_count = 1,
-    .keys = root_keys,
+    .keys = seed_keys,
     .key_count = 2,
+    .config_finish = seed_config_finish,
+    .config_node = seed_config_node,
     .setup = setup,
+    .on_reloaded = on_reloaded,
     .on_running = on_running,
     .on_stopping = on_stopping,
 };
 
 int main(int argc, char **argv)
 {
-    struct seed seed = { .whitelist_interval_s = WHITELIST_SECONDS };
+    struct seed seed = { .network_count = 0 };
     struct seed_network *network;
 
     STAILQ_INIT(&seed.networks);

@@ -1,8 +1,6 @@
-#include "daemon/daemon.h"
 #include "base/alloc.h"
-#include "daemon/logger.h"
-#include "daemon/notify.h"
-#include "daemon/startup.h"
+#include "daemon/daemon_internal.h"
+#include "daemon/reload.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -10,44 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TARGET         "daemon"
-#define EXIT_FORCED    130
-#define SIGNAL_WATCHES 4
-
-enum daemon_state { DAEMON_STARTING, DAEMON_RUNNING, DAEMON_STOPPING };
-
-struct daemon_node {
-    struct hy_daemon *daemon;
-    const char *name;
-    struct hypha_p2p *p2p;
-    bool started; /* its on_stopped will come */
-    bool up;
-    STAILQ_ENTRY(daemon_node) entry;
-};
-
-struct hy_daemon {
-    const struct hy_daemon_program *program;
-    void *app;
-    struct hypha_loop *loop;
-    struct hy_logger *logger;
-    struct hy_rpc_server *rpc;
-    struct hy_startup startup;
-    STAILQ_HEAD(, daemon_node) nodes;
-    struct hy_signal *signals[SIGNAL_WATCHES];
-    enum daemon_state state;
-    bool told_to_stop; /* by a signal: the next one forces */
-    int status;
-};
-
-void *hy_daemon_app(struct hy_daemon *daemon)
-{
-    return daemon->app;
-}
-
-const char *hy_daemon_version(const struct hy_daemon *daemon)
-{
-    return daemon->program->app_version;
-}
+#define TARGET      "daemon"
+#define EXIT_FORCED 130
 
 struct hypha_loop *hy_daemon_loop(struct hy_daemon *daemon)
 {
@@ -76,16 +38,56 @@ void hy_daemon_say(struct hy_daemon *daemon, enum hypha_log_level level, const c
     hy_logger_write(daemon->logger, level, target, line);
 }
 
+/* For the service manager's people. */
+static void put_status(void *user, char text[HY_SERVICE_STATUS_BYTES])
+{
+    const struct hy_daemon *daemon = user;
+    const struct hy_daemon_node *node;
+    size_t peers = 0, slots = 0, filled = 0;
+
+    STAILQ_FOREACH (node, &daemon->nodes, entry) {
+        peers += hypha_p2p_peers_count(node->p2p);
+        slots += hypha_p2p_slot_count(node->p2p);
+        for (size_t i = 0; i < hypha_p2p_slot_count(node->p2p); i++)
+            filled += hypha_p2p_slot_channel(node->p2p, i) != 0;
+    }
+    if (daemon->state == HY_DAEMON_STOPPING)
+        (void)snprintf(text, HY_SERVICE_STATUS_BYTES, "Stopping");
+    else if (daemon->state == HY_DAEMON_STARTING)
+        (void)snprintf(text, HY_SERVICE_STATUS_BYTES, "Starting");
+    else if (slots > 0)
+        (void)snprintf(text, HY_SERVICE_STATUS_BYTES,
+            "Running: %zu peers, %zu of %zu outbound slots are filled", peers, filled, slots);
+    else
+        (void)snprintf(text, HY_SERVICE_STATUS_BYTES, "Running: %zu networks, %zu peers",
+            daemon->node_count, peers);
+}
+
 /* ---- stopping ---- */
 
-static void stop(struct hy_daemon *daemon)
+/* The service manager is talked to until the last node has stopped. */
+static void end_service_if_done(struct hy_daemon *daemon)
 {
-    struct daemon_node *node;
+    const struct hy_daemon_node *node;
 
-    if (daemon->state == DAEMON_STOPPING)
+    STAILQ_FOREACH (node, &daemon->nodes, entry)
+        if (node->started)
+            return;
+    hy_service_stop(&daemon->service);
+}
+
+void hy_daemon_stop(struct hy_daemon *daemon)
+{
+    struct hy_daemon_node *node;
+
+    if (daemon->state == HY_DAEMON_STOPPING)
         return;
-    daemon->state = DAEMON_STOPPING;
+    daemon->state = HY_DAEMON_STOPPING;
     hy_notify("STOPPING=1");
+    hy_service_update(&daemon->service);
+    hy_defer_stop(&daemon->stop_later);
+    hy_http_destroy(daemon->http);
+    daemon->http = NULL;
     hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "Stopping JSON-RPC");
     hy_rpc_server_stop(daemon->rpc);
     if (daemon->program->on_stopping != NULL)
@@ -94,6 +96,12 @@ static void stop(struct hy_daemon *daemon)
         if (node->started)
             hypha_p2p_stop(node->p2p);
     }
+    end_service_if_done(daemon);
+}
+
+static void on_stop_later(void *user)
+{
+    hy_daemon_stop(user);
 }
 
 /* A part could not come up or went away: said in the log and to whoever started us. */
@@ -107,9 +115,10 @@ static void fail(struct hy_daemon *daemon, const char *format, ...)
     (void)vsnprintf(why, sizeof why, format, args);
     va_end(args);
     hy_daemon_say(daemon, HYPHA_LOG_ERROR, TARGET, "%s", why);
-    fprintf(stderr, "%s: %s\n", daemon->program->name, why);
+    if (!hy_logger_is_heard(daemon->logger, HYPHA_LOG_ERROR, TARGET))
+        fprintf(stderr, "%s: %s\n", daemon->program->name, why);
     daemon->status = 1;
-    stop(daemon);
+    hy_daemon_stop(daemon);
 }
 
 /* ---- signals ---- */
@@ -121,25 +130,28 @@ static void on_stop_signal(void *user, int number)
     if (daemon->told_to_stop) {
         hy_daemon_say(
             daemon, HYPHA_LOG_WARN, TARGET, "%s again: ending at once", strsignal(number));
-        fprintf(stderr, "%s: ending at once\n", daemon->program->name);
+        if (!hy_logger_is_heard(daemon->logger, HYPHA_LOG_WARN, TARGET))
+            fprintf(stderr, "%s: ending at once\n", daemon->program->name);
         _exit(EXIT_FORCED);
     }
     daemon->told_to_stop = true;
     hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "%s: shutting down (once more ends at once)",
         strsignal(number));
-    stop(daemon);
+    hy_daemon_stop(daemon);
 }
 
 static void on_hangup(void *user, int number)
 {
     struct hy_daemon *daemon = user;
+    struct hy_reload reload;
 
     (void)number;
-    if (hy_logger_reopen(daemon->logger) != HYPHA_OK)
-        hy_daemon_say(daemon, HYPHA_LOG_WARN, TARGET,
-            "The log file cannot be opened again; the old one goes on");
-    hy_daemon_say(
-        daemon, HYPHA_LOG_INFO, TARGET, "Log reopened; a changed configuration needs a restart");
+    if (daemon->state == HY_DAEMON_STARTING)
+        daemon->reload_asked = true;
+    if (daemon->state != HY_DAEMON_RUNNING)
+        return;
+    hy_daemon_reload(daemon, &reload);
+    hy_reload_fini(&reload);
 }
 
 static const int stop_signals[] = { SIGTERM, SIGINT, SIGQUIT };
@@ -168,10 +180,10 @@ static enum hypha_err watch_signals(struct hy_daemon *daemon)
 
 /* ---- nodes ---- */
 
-static void log_of_node(
+void hy_daemon_node_log(
     void *user, enum hypha_log_level level, const char *target, const char *text)
 {
-    struct daemon_node *node = user;
+    struct hy_daemon_node *node = user;
 
     if (node->daemon->program->network)
         hy_logger_write(node->daemon->logger, level, target, text);
@@ -179,50 +191,73 @@ static void log_of_node(
         hy_daemon_say(node->daemon, level, target, "[%s] %s", node->name, text);
 }
 
+void hy_daemon_node_destroy(struct hy_daemon_node *node)
+{
+    if (node == NULL)
+        return;
+    if (node->p2p != NULL) {
+        hy_dnet_fini(&node->dnet);
+        hy_counters_stop(node);
+    }
+    hypha_p2p_destroy(node->p2p);
+    hy_resolved_settings_destroy(node->running);
+    hy_free(node->name);
+    hy_free(node);
+}
+
 enum hypha_err hy_daemon_add_node(struct hy_daemon *daemon, struct hypha_settings *settings,
     const char *name, struct hypha_p2p **ret_p2p, char *why)
 {
-    struct daemon_node *node = hy_alloc(sizeof *node);
+    struct hy_daemon_node *node = hy_alloc(sizeof *node);
     enum hypha_err err = HYPHA_ERR_NOMEM;
 
-    if (node != NULL) {
-        node->daemon = daemon;
-        node->name = name;
-        hypha_settings_set_log(settings, log_of_node, node, hy_logger_log(daemon->logger).level);
+    if (node == NULL)
+        goto fail;
+    node->daemon = daemon;
+    hy_dnet_init(&node->dnet, node);
+    node->name = hy_strdup(name);
+    if (node->name == NULL)
+        goto fail;
+    hypha_settings_set_log(settings, hy_daemon_node_log, node, hy_logger_log(daemon->logger).level);
+    err = hy_settings_resolve(settings, &node->running);
+    if (err == HYPHA_OK)
         err = hypha_p2p_create(daemon->loop, settings, &node->p2p);
-    }
-    if (err != HYPHA_OK) {
-        const char *words = hypha_settings_why(settings);
-
-        (void)snprintf(why, 256, "%s", err == HYPHA_ERR_SETTINGS ? words : hypha_err_text(err));
-        hypha_settings_set_log(settings, NULL, NULL, HYPHA_LOG_ERROR);
-        hy_free(node);
-        return err;
-    }
+    if (err != HYPHA_OK)
+        goto fail;
     STAILQ_INSERT_TAIL(&daemon->nodes, node, entry);
+    daemon->node_count++;
     *ret_p2p = node->p2p;
     return HYPHA_OK;
+fail:
+    (void)snprintf(why, 256, "%s",
+        err == HYPHA_ERR_SETTINGS ? hypha_settings_why(settings) : hypha_err_text(err));
+    hypha_settings_set_log(settings, NULL, NULL, HYPHA_LOG_ERROR);
+    hy_daemon_node_destroy(node);
+    return err;
 }
 
 static void listen_rpc(struct hy_daemon *daemon);
 
 static void run(struct hy_daemon *daemon)
 {
-    daemon->state = DAEMON_RUNNING;
+    daemon->state = HY_DAEMON_RUNNING;
     if (daemon->program->on_running != NULL)
         daemon->program->on_running(daemon, daemon->app);
     hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "%s is running", daemon->program->name);
     hy_notify("READY=1");
+    hy_service_update(&daemon->service);
+    if (daemon->reload_asked)
+        on_hangup(daemon, SIGHUP);
 }
 
 static void on_node_started(struct hypha_p2p *p2p, void *user)
 {
-    struct daemon_node *node = user;
+    struct hy_daemon_node *node = user;
     struct hy_daemon *daemon = node->daemon;
-    struct daemon_node *other;
+    struct hy_daemon_node *other;
 
     (void)p2p;
-    if (daemon->state != DAEMON_STARTING)
+    if (daemon->state != HY_DAEMON_STARTING)
         return;
     node->up = true;
     hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "The network of %s is up with %zu outbound slots",
@@ -238,17 +273,18 @@ static void on_node_started(struct hypha_p2p *p2p, void *user)
 
 static void on_node_stopped(struct hypha_p2p *p2p, enum hypha_err why, void *user)
 {
-    struct daemon_node *node = user;
+    struct hy_daemon_node *node = user;
 
     (void)p2p;
     node->started = false;
-    if (node->daemon->state != DAEMON_STOPPING)
+    if (node->daemon->state != HY_DAEMON_STOPPING)
         fail(node->daemon, "The network of %s ended: %s", node->name, hypha_err_text(why));
+    end_service_if_done(node->daemon);
 }
 
 static void start_nodes(struct hy_daemon *daemon)
 {
-    struct daemon_node *node;
+    struct hy_daemon_node *node;
 
     STAILQ_FOREACH (node, &daemon->nodes, entry) {
         enum hypha_err err = hypha_p2p_start(node->p2p, on_node_started, on_node_stopped, node);
@@ -267,7 +303,7 @@ static void on_rpc_listening(void *user, enum hypha_err err)
     struct hy_daemon *daemon = user;
 
     if (err != HYPHA_OK) {
-        fail(daemon, "JSON-RPC cannot listen on %s: %s", hy_startup_rpc_listen(&daemon->startup),
+        fail(daemon, "JSON-RPC cannot listen on %s: %s", hy_startup_rpc_listen(daemon->startup),
             hypha_err_text(err));
         return;
     }
@@ -283,7 +319,7 @@ static void listen_rpc(struct hy_daemon *daemon)
 {
     char why[256] = "";
 
-    if (hy_rpc_server_listen(daemon->rpc, hy_startup_rpc_listen(&daemon->startup), on_rpc_listening,
+    if (hy_rpc_server_listen(daemon->rpc, hy_startup_rpc_listen(daemon->startup), on_rpc_listening,
             daemon, why) != HYPHA_OK)
         fail(daemon, "rpc_listen: %s", why);
 }
@@ -296,38 +332,96 @@ static int complain(const struct hy_daemon *daemon, const char *why)
     return 1;
 }
 
+static void on_client_gone(uint64_t client, void *user)
+{
+    struct hy_daemon *daemon = user;
+    struct hy_daemon_node *node;
+
+    STAILQ_FOREACH (node, &daemon->nodes, entry)
+        hy_dnet_client_gone(&node->dnet, client);
+}
+
+/* Errors: NOMEM, INVALID. */
+static enum hypha_err make_rpc(struct hy_daemon *daemon)
+{
+    struct hy_log log = hy_logger_log(daemon->logger);
+
+    log.level = HYPHA_LOG_TRACE; /* the logger judges, also after a reload */
+    enum hypha_err err = hy_rpc_server_create(daemon->loop, &log, NULL, &daemon->rpc);
+    if (err == HYPHA_OK && daemon->startup->rpc_token != NULL)
+        err = hy_rpc_server_set_token(daemon->rpc, daemon->startup->rpc_token);
+    if (err == HYPHA_OK)
+        err = hy_startup_disable_methods(daemon->startup, daemon->rpc);
+    if (err == HYPHA_OK)
+        err = hy_daemon_add_methods(daemon);
+    if (err == HYPHA_OK)
+        hy_rpc_server_on_client_gone(daemon->rpc, on_client_gone, daemon);
+    return err;
+}
+
+static enum hypha_err make_metrics(struct hy_daemon *daemon, char why[512])
+{
+    const char *listen = hy_startup_metrics_listen(daemon->startup);
+    char words[256] = "";
+
+    if (listen == NULL)
+        return HYPHA_OK;
+    enum hypha_err err = hy_metrics_listen(daemon, listen, daemon->startup->metrics_token, words);
+    if (err != HYPHA_OK)
+        (void)snprintf(why, 512, "metrics.listen: %.200s: %s", listen,
+            words[0] != '\0' ? words : hypha_err_text(err));
+    else
+        hy_daemon_say(daemon, HYPHA_LOG_INFO, "metrics", "Metrics are at %smetrics",
+            hy_http_url(daemon->http));
+    return err;
+}
+
+static enum hypha_err make_logger(struct hy_daemon *daemon, char why[512])
+{
+    const char *path = hy_startup_log_path(daemon->startup);
+    enum hypha_err err = hy_logger_create(
+        daemon->loop, path, daemon->startup->verbosity, &daemon->logger);
+
+    if (err != HYPHA_OK)
+        (void)snprintf(why, 512, "the log file %.300s cannot be opened", path != NULL ? path : "");
+    return err;
+}
+
+static void say_start(struct hy_daemon *daemon)
+{
+    const struct hy_startup *startup = daemon->startup;
+
+    daemon->start_ms = hy_now_ms(daemon->loop);
+    daemon->start_s = hy_wall_s(daemon->loop);
+    hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "Starting %s %s with %s", daemon->program->name,
+        daemon->program->app_version, startup->config_path);
+    for (size_t i = 0; i < startup->config.warning_count; i++)
+        hy_daemon_say(daemon, HYPHA_LOG_WARN, "config", "%s", startup->config.warnings[i]);
+}
+
 /* Everything that needs no loop turn. Returns HY_STARTUP_GO_ON or the exit status. */
-static int prepare(struct hy_daemon *daemon, int argc, char **argv)
+static int prepare(struct hy_daemon *daemon)
 {
     const struct hy_daemon_program *program = daemon->program;
     char why[512] = "";
-    int status = hy_startup_read(&daemon->startup, program, daemon, argc, argv);
+    int status = hy_startup_read(program, daemon->argc, daemon->argv, &daemon->startup);
 
     if (status != HY_STARTUP_GO_ON)
         return status;
     enum hypha_err err = hypha_loop_create(&daemon->loop);
+    if (err == HYPHA_OK)
+        err = make_logger(daemon, why);
     if (err != HYPHA_OK)
-        return complain(daemon, hypha_err_text(err));
-    const char *log_path = hy_startup_log_path(&daemon->startup);
-    if (hy_logger_create(daemon->loop, log_path, daemon->startup.verbosity, &daemon->logger) !=
-        HYPHA_OK) {
-        (void)snprintf(
-            why, sizeof why, "the log file %.300s cannot be opened", log_path ? log_path : "");
-        return complain(daemon, why);
-    }
-    hy_daemon_say(daemon, HYPHA_LOG_INFO, TARGET, "Starting %s %s with %s", program->name,
-        program->app_version, daemon->startup.config_path);
-    for (size_t i = 0; i < daemon->startup.config.warning_count; i++)
-        hy_daemon_say(daemon, HYPHA_LOG_WARN, "config", "%s", daemon->startup.config.warnings[i]);
-    struct hy_log log = hy_logger_log(daemon->logger);
-    err = hy_rpc_server_create(daemon->loop, &log, NULL, &daemon->rpc);
-    if (err == HYPHA_OK)
-        err = hy_startup_disable_methods(&daemon->startup, daemon->rpc);
-    if (err == HYPHA_OK)
-        err = hy_daemon_add_ping(daemon);
+        return complain(daemon, why[0] != '\0' ? why : hypha_err_text(err));
+    hy_defer_init(&daemon->stop_later, daemon->loop, on_stop_later, daemon);
+    hy_service_init(&daemon->service, daemon->loop, put_status, daemon);
+    say_start(daemon);
+    err = make_rpc(daemon);
     if (err == HYPHA_OK)
         err = program->setup(
-            daemon, daemon->startup.settings, &daemon->startup.options, daemon->app, why);
+            daemon, daemon->startup->settings, daemon->startup->own, daemon->app, why);
+    if (err == HYPHA_OK)
+        err = make_metrics(daemon, why);
     if (err == HYPHA_OK)
         err = watch_signals(daemon);
     if (err != HYPHA_OK)
@@ -337,39 +431,43 @@ static int prepare(struct hy_daemon *daemon, int argc, char **argv)
 
 static void fini(struct hy_daemon *daemon)
 {
-    struct daemon_node *node;
+    struct hy_daemon_node *node;
 
-    for (size_t i = 0; i < SIGNAL_WATCHES; i++)
+    for (size_t i = 0; i < HY_DAEMON_SIGNALS; i++)
         hy_signal_stop(daemon->signals[i]);
+    hy_service_stop(&daemon->service);
+    hy_http_destroy(daemon->http);
     hy_rpc_server_destroy(daemon->rpc);
     while ((node = STAILQ_FIRST(&daemon->nodes)) != NULL) {
         STAILQ_REMOVE_HEAD(&daemon->nodes, entry);
-        hypha_p2p_destroy(node->p2p);
-        hy_free(node);
+        hy_daemon_node_destroy(node);
     }
     hy_logger_destroy(daemon->logger);
     hypha_loop_destroy(daemon->loop);
-    hy_startup_fini(&daemon->startup);
+    hy_startup_destroy(daemon->startup);
 }
 
 int hy_daemon_main(const struct hy_daemon_program *program, void *app, int argc, char **argv)
 {
-    struct hy_daemon daemon = { .program = program, .app = app };
+    struct hy_daemon daemon = { .program = program, .app = app, .argc = argc, .argv = argv };
 
     /* A signal that comes before there is someone to hear it waits. */
     hold_signals(SIG_BLOCK);
     (void)signal(SIGPIPE, SIG_IGN);
     STAILQ_INIT(&daemon.nodes);
     hy_rpc_json_init();
-    int status = prepare(&daemon, argc, argv);
+    int status = prepare(&daemon);
     if (status == HY_STARTUP_GO_ON) {
         hold_signals(SIG_UNBLOCK);
+        hy_service_start(&daemon.service);
         if (program->rpc_last)
             start_nodes(&daemon);
         else
             listen_rpc(&daemon);
         if (hypha_loop_run(daemon.loop) != HYPHA_OK)
             fail(&daemon, "the event loop failed");
+        /* One more signal must not kill what is done. */
+        hold_signals(SIG_BLOCK);
         status = daemon.status;
         hy_daemon_say(&daemon, HYPHA_LOG_INFO, TARGET, "%s is stopped", program->name);
     }

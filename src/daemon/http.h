@@ -30,6 +30,7 @@ struct hy_http_options {
     /* NULL: none, then only loopback addresses are taken. Else each request must bring it as
      * "Authorization: Bearer TOKEN" or "?token=TOKEN", or gets 401. At least 16 bytes. */
     const char *token;
+    bool only_loopback; /* whatever the token */
     /* Refuse (403) requests whose Host is not the address listened on, localhost or a loopback
      * literal, or whose Origin is another site: no web page may reach us through a browser. */
     bool check_host;
@@ -52,6 +53,10 @@ const char *hy_http_url(const struct hy_http *http);
 const char *hy_http_path(const struct hy_http_request *request);
 /* A query parameter's value, decoded; NULL: it is not there. */
 const char *hy_http_query(const struct hy_http_request *request, const char *name);
+
+/* The Content-Security-Policy of the answer, in place of one that allows nothing. Borrowed until
+ * the request is answered. */
+void hy_http_set_policy(struct hy_http_request *request, const char *policy);
 
 /* body: copied. No memory: the connection is closed. */
 void hy_http_respond(struct hy_http_request *request, unsigned status, const char *content_type,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct level_look {
@@ -166,6 +167,38 @@ enum hypha_err hy_logger_reopen(struct hy_logger *logger)
     (void)close(logger->fd);
     logger->fd = fd;
     return HYPHA_OK;
+}
+
+enum hypha_err hy_logger_set_path(struct hy_logger *logger, const char *path)
+{
+    char *copy = NULL;
+    int fd = -1;
+
+    if (path != NULL && path[0] != '\0') {
+        copy = hy_strdup(path);
+        if (copy == NULL)
+            return HYPHA_ERR_NOMEM;
+        fd = open_log(path);
+        if (fd < 0) {
+            hy_free(copy);
+            return HYPHA_ERR_IO;
+        }
+    }
+    if (logger->fd >= 0)
+        (void)close(logger->fd);
+    hy_free(logger->path);
+    logger->path = copy;
+    logger->fd = fd;
+    return HYPHA_OK;
+}
+
+bool hy_logger_is_heard(
+    const struct hy_logger *logger, enum hypha_log_level level, const char *target)
+{
+    struct stat out, err;
+
+    return hy_log_filter_pass(&logger->filter, level, target) && fstat(STDOUT_FILENO, &out) == 0 &&
+        fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }
 
 /* A full disk or a closed pipe loses the line, not the daemon. */

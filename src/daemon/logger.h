@@ -41,6 +41,12 @@ enum hypha_err hy_logger_create(
 void hy_logger_destroy(struct hy_logger *logger);
 /* After the file was moved away. The old one goes on if the new one can't be opened: IO. */
 enum hypha_err hy_logger_reopen(struct hy_logger *logger);
+/* Another file from now on; NULL or "": none. The old one goes on after an error: NOMEM, IO. */
+enum hypha_err hy_logger_set_path(struct hy_logger *logger, const char *path);
+/* Would a line be written to stdout, and are stdout and stderr one and the same place? Then what
+ * was logged need not be said again. */
+bool hy_logger_is_heard(
+    const struct hy_logger *logger, enum hypha_log_level level, const char *target);
 void hy_logger_set_verbosity(struct hy_logger *logger, unsigned verbosity);
 
 /* A hypha_log_cb; user: the logger. */

@@ -108,6 +108,15 @@ static void test_file(void **state)
     hy_logger_write(logger, HYPHA_LOG_INFO, "test", "the new one");
     assert_int_equal(lines_in(moved), 3);
     assert_int_equal(lines_in(path), 1);
+    /* Another file, one that cannot be had, none. */
+    assert_int_equal(hy_logger_set_path(logger, moved), HYPHA_OK);
+    hy_logger_write(logger, HYPHA_LOG_INFO, "test", "to the other");
+    assert_int_equal(hy_logger_set_path(logger, "/no/such/folder/x"), HYPHA_ERR_IO);
+    hy_logger_write(logger, HYPHA_LOG_INFO, "test", "still to the other");
+    assert_int_equal(hy_logger_set_path(logger, NULL), HYPHA_OK);
+    hy_logger_write(logger, HYPHA_LOG_INFO, "test", "to none");
+    assert_int_equal(lines_in(moved), 5);
+    assert_int_equal(lines_in(path), 1);
     hy_logger_destroy(logger);
     assert_int_equal(hy_logger_create(loop, "/no/such/folder/x", 0, &logger), HYPHA_ERR_IO);
     hypha_loop_destroy(loop);

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#define HELP_COLUMN 38
+
 static bool takes_value(const struct hy_option *option)
 {
     return option->kind == HY_OPTION_VALUE || option->kind == HY_OPTION_LIST;
@@ -184,6 +186,9 @@ void hy_options_help(FILE *out, const char *program, const char *summary,
         (void)snprintf(left, sizeof left, "%s--%s%s%s%s", letter, option->name,
             takes_value(option) ? " " : "", takes_value(option) ? option->value : "",
             option->kind == HY_OPTION_LIST ? "..." : "");
-        fprintf(out, "  %-38s %s\n", left, option->help);
+        if (strlen(left) > HELP_COLUMN) /* it has a line of its own */
+            fprintf(out, "  %s\n  %-*s %s\n", left, HELP_COLUMN, "", option->help);
+        else
+            fprintf(out, "  %-*s %s\n", HELP_COLUMN, left, option->help);
     }
 }

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
@@ -81,6 +82,34 @@ static void test_bad(void **state)
     }
 }
 
+/* What is said of an option begins in one column, whatever it is called. */
+static void test_help(void **state)
+{
+    static const struct hy_option rows[] = {
+        { "config", 'c', HY_OPTION_VALUE, "PATH", "HELP" },
+        { "a-name-that-is-longer-than-the-column", 0, HY_OPTION_LIST, "SECONDS", "HELP" },
+        { "quiet", 0, HY_OPTION_FLAG, NULL, "HELP" },
+    };
+    char *text = NULL;
+    size_t len = 0, found = 0;
+    FILE *out = open_memstream(&text, &len);
+
+    (void)state;
+    assert_non_null(out);
+    hy_options_help(out, "program", "summary", rows, 3);
+    assert_int_equal(fclose(out), 0);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        const char *help = strstr(line, "HELP");
+
+        if (help == NULL)
+            continue;
+        assert_int_equal(help - line, 41);
+        found++;
+    }
+    assert_int_equal(found, 3);
+    free(text);
+}
+
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -102,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_help),
         cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

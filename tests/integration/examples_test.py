@@ -38,6 +38,21 @@ class Examples(ProgramsTest):
         self.assertEqual(node.wait(DEADLINE), 0)
         self.assertEqual((bob.stop(), seed.stop()), (0, 0))
 
+    # A channel on demand, and nobody there.
+    def test_direct(self):
+        seed = self.seed()
+        bob = self.node("bob", [seed.address()])
+        direct = os.path.join(BIN, "example-direct")
+        there = subprocess.run([direct, bob.address()], capture_output=True, text=True,
+                               env=self.environment, timeout=DEADLINE)
+        self.assertEqual((there.returncode, there.stderr), (0, ""))
+        self.assertRegex(there.stdout, r"^tcp://127\.0\.0\.1:\d+/ is dchatd \d+\.\d+\.\d+\n$")
+        unusable = subprocess.run([direct, "tor://nobody.onion:1"], capture_output=True, text=True,
+                                  env=self.environment, timeout=DEADLINE)
+        self.assertEqual(unusable.returncode, 1)
+        self.assertIn("no transport", unusable.stderr)
+        self.assertEqual((bob.stop(), seed.stop()), (0, 0))
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

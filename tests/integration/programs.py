@@ -104,7 +104,9 @@ class Daemon:
         return json.loads(got)
 
     def call(self, method, params=None):
-        return self.reply(method, params)["result"]
+        reply = self.reply(method, params)
+        assert "result" in reply, (method, params, reply)
+        return reply["result"]
 
     def until(self, what, ready):
         """Ask the daemon again and again, for what it does not tell by itself."""
@@ -120,6 +122,59 @@ class Daemon:
         status = self.process.wait(DEADLINE)
         self.reader.join()
         return status
+
+
+class Rpc:
+    """One connection that stays, read as the reference's clients do: lines below 64 KiB."""
+
+    def __init__(self, test, daemon, token=None):
+        self.link = socket.create_connection(("127.0.0.1", daemon.rpc_port()), timeout=DEADLINE)
+        self.file = self.link.makefile("rb")
+        self.next_id = 0
+        self.events = []
+        test.addCleanup(self.close)
+        if token is not None:
+            assert self.call("rpc.auth", [token]) is True
+
+    def close(self):
+        self.file.close()
+        self.link.close()
+
+    def ask(self, method, params=None):
+        """Send, wait for nothing."""
+        self.next_id += 1
+        request = {"jsonrpc": "2.0", "id": self.next_id, "method": method,
+                   "params": [] if params is None else params}
+        self.link.sendall(json.dumps(request).encode() + b"\n")
+        return self.next_id
+
+    def line(self):
+        line = self.file.readline(65536)
+        assert line.endswith(b"\r\n"), line[:100]
+        return json.loads(line)
+
+    def reply(self, method, params=None):
+        """Events that come before the reply are kept in self.events."""
+        number = self.ask(method, params)
+        while "method" in (line := self.line()):
+            self.events.append(line)
+        assert line["id"] == number, line
+        return line
+
+    def call(self, method, params=None):
+        reply = self.reply(method, params)
+        assert "result" in reply, (method, params, reply)
+        return reply["result"]
+
+    def refusal(self, method, params=None):
+        error = self.reply(method, params)["error"]
+        return error["code"], error["message"]
+
+    def event(self):
+        """The next notification."""
+        line = self.events.pop(0) if self.events else self.line()
+        assert "method" in line, line
+        return line
 
 
 class ProgramsTest(unittest.TestCase):
@@ -155,15 +210,17 @@ version = "0.4.1"
 localnet = true
 """, **more).running()
 
-    def node(self, name, seeds=(), scheme="tcp", net="", profile="", before="", **more):
+    def node(self, name, seeds=(), scheme="tcp", net="", profile="", before="", slots=3,
+             **more):
         return Daemon(self, "dchatd", name=name, config=f"""{before}
 [rpc]
 rpc_listen = "tcp://127.0.0.1:0"
 [net]
 localnet = true
-outbound_connections = 3
+outbound_connections = {slots}
 active_profiles = ["{scheme}"]
 hostlist = "{self.folder}/{name}.hosts.tsv"
+p2p_datastore = "{self.folder}/{name}.data"
 {net}
 [net.profiles."{scheme}"]
 inbound = ["{scheme}://127.0.0.1:0"]
