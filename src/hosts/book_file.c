@@ -85,12 +85,8 @@ static void read_lines(struct hypha_span rest, struct hy_book_file *file)
     bool known = false;
 
     while (rest.len > 0) {
-        const uint8_t *end = memchr(rest.at, '\n', rest.len);
-        struct hypha_span line = hy_span(rest.at, end != NULL ? (size_t)(end - rest.at) : rest.len);
+        struct hypha_span line = hy_file_take_line(&rest);
 
-        rest = hy_span(rest.at + line.len, rest.len - line.len);
-        if (rest.len > 0)
-            rest = hy_span(rest.at + 1, rest.len - 1);
         if (!known && !hy_span_is(line, HEADER))
             return;
         if (known)

@@ -1,3 +1,4 @@
+/* posts.c - what both loops do with a post, but for the lock. */
 #include "loop/posts.h"
 
 #include "base/alloc.h"

@@ -24,9 +24,8 @@ static void stop_stage(struct hypha_p2p *p2p);
 
 /* ---- between the sessions ---- */
 
-static size_t ask_peers(void *user)
+size_t hy_p2p_ask_peers(struct hypha_p2p *p2p, enum hypha_err (*ask)(struct hypha_channel *channel))
 {
-    struct hypha_p2p *p2p = user;
     struct hypha_channel *channel = NULL;
     size_t asked = 0;
 
@@ -35,13 +34,18 @@ static size_t ask_peers(void *user)
         uint32_t session = hypha_channel_session(channel);
 
         if (hy_channel_is_registered(channel) && (session & HYPHA_SESSIONS_DEFAULT) != 0 &&
-            hy_address_ask(channel) == HYPHA_OK)
+            ask(channel) == HYPHA_OK)
             asked++;
     }
     return asked;
 }
 
-static size_t seed_some(void *user)
+static size_t ask_peers(void *user)
+{
+    return hy_p2p_ask_peers(user, hy_address_ask);
+}
+
+size_t hy_p2p_seed_some(void *user)
 {
     struct hypha_p2p *p2p = user;
 
@@ -71,17 +75,6 @@ static bool hold_reply(void *user)
     return p2p->refine != NULL && hy_session_refine_announced_count(p2p->refine) > 0;
 }
 
-static bool is_seed(const struct hypha_p2p *p2p, const struct hypha_url *url)
-{
-    const struct hy_url_array *seeds = &p2p->settings->seeds;
-
-    for (size_t i = 0; i < seeds->count; i++) {
-        if (hypha_url_equal(seeds->urls[i], url))
-            return true;
-    }
-    return false;
-}
-
 static const char *source_text(void *user, const struct hypha_url *url)
 {
     struct hypha_p2p *p2p = user;
@@ -91,7 +84,8 @@ static const char *source_text(void *user, const struct hypha_url *url)
     if (source == NULL)
         return NULL;
     (void)snprintf(p2p->source_text, sizeof(p2p->source_text), "%s%s",
-        is_seed(p2p, source) ? "seed " : "", hy_session_text(source, text));
+        hy_url_array_has(&p2p->settings->seeds, source) ? "seed " : "",
+        hy_session_text(source, text));
     return p2p->source_text;
 }
 
@@ -136,7 +130,6 @@ static void save_hostlist(struct hypha_p2p *p2p)
     enum hypha_err err = hy_hosts_save(p2p->net.hosts);
 
     (void)hy_hosts_save_bans(p2p->net.hosts); /* it has logged why not */
-
     if (err == HYPHA_ERR_NOMEM) /* the others are told where they happen, with their cause */
         hy_log_warn(&p2p->net.log, TARGET, "the hostlist %s cannot be saved: %s",
             p2p->settings->hostlist != NULL ? p2p->settings->hostlist : "", hypha_err_text(err));
@@ -171,7 +164,7 @@ static enum hypha_err create_sessions(struct hypha_p2p *p2p)
     const struct hy_outbound_hooks hooks = {
         .user = p2p,
         .ask_peers = ask_peers,
-        .seed = seed_some,
+        .seed = hy_p2p_seed_some,
         .source = source_text,
     };
     struct hy_net *net = &p2p->net;
@@ -349,8 +342,8 @@ enum hypha_err hypha_p2p_start(struct hypha_p2p *p2p, hypha_p2p_started_cb on_st
     p2p->user = user;
     net->stopping = false;
     hy_log_info(&net->log, TARGET, "[P2P] Starting P2P subsystem");
-    (void)hy_hosts_load_bans(
-        net->hosts); /* it has logged why not; bans are no reason not to start */
+    /* What cannot be read is logged there; it is no reason not to start. */
+    (void)hy_hosts_load_bans(net->hosts);
     err = hy_hosts_load(net->hosts);
     if (err == HYPHA_ERR_NOMEM)
         hy_log_warn(&net->log, TARGET, "the hostlist %s cannot be read: %s",

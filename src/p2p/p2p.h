@@ -74,6 +74,11 @@ struct hypha_p2p {
 enum hypha_err hy_p2p_create_with(struct hypha_loop *loop, struct hypha_settings *settings,
     struct hy_transport *const *transports, size_t count, struct hypha_p2p **ret_p2p);
 
+/* One round of discovery: `ask` every peer; how many were asked. */
+size_t hy_p2p_ask_peers(
+    struct hypha_p2p *p2p, enum hypha_err (*ask)(struct hypha_channel *channel));
+/* Another: wake some seeds; how many began. user: the node. */
+size_t hy_p2p_seed_some(void *user);
 /* The direct session, with what it needs from the node. Errors: NOMEM. */
 enum hypha_err hy_p2p_create_direct(struct hypha_p2p *p2p);
 

@@ -1,34 +1,19 @@
 /* p2p_direct.c - channels on demand, as an application asks for them. */
 #include "p2p/p2p.h"
-#include "session/discovery.h"
 
 #define ASK_FOR 1 /* addresses a time, unless getaddrs_max says else. spec: network.md 3 */
 
-static size_t ask_peers(void *user)
+static enum hypha_err ask(struct hypha_channel *channel)
 {
-    struct hypha_p2p *p2p = user;
-    const struct hy_resolved_settings *settings = p2p->net.settings;
-    uint32_t max = settings->getaddrs_max_set ? settings->getaddrs_max : ASK_FOR;
-    struct hypha_channel *channel = NULL;
-    size_t asked = 0;
+    const struct hy_resolved_settings *settings = hy_channel_net(channel)->settings;
 
-    p2p->getaddr_rounds++;
-    while ((channel = hy_net_next_channel(&p2p->net, channel)) != NULL) {
-        uint32_t session = hypha_channel_session(channel);
-
-        if (hy_channel_is_registered(channel) && (session & HYPHA_SESSIONS_DEFAULT) != 0 &&
-            hy_address_ask_for(channel, max) == HYPHA_OK)
-            asked++;
-    }
-    return asked;
+    return hy_address_ask_for(
+        channel, settings->getaddrs_max_set ? settings->getaddrs_max : ASK_FOR);
 }
 
-static size_t seed_some(void *user)
+static size_t ask_peers(void *user)
 {
-    struct hypha_p2p *p2p = user;
-
-    p2p->seed_rounds++;
-    return hy_session_seedsync_wake(p2p->seedsync, HY_DISCOVERY_SEEDS);
+    return hy_p2p_ask_peers(user, ask);
 }
 
 enum hypha_err hy_p2p_create_direct(struct hypha_p2p *p2p)
@@ -36,7 +21,7 @@ enum hypha_err hy_p2p_create_direct(struct hypha_p2p *p2p)
     const struct hy_direct_hooks hooks = {
         .user = p2p,
         .ask_peers = ask_peers,
-        .seed = seed_some,
+        .seed = hy_p2p_seed_some,
     };
 
     return hy_session_direct_create(&p2p->net, &hooks, &p2p->direct);

@@ -1,3 +1,5 @@
+/* rpc/connection.c - the life of one client, and what goes out to it: answers in the order of the
+ * requests, then notices. request.c has what comes in. */
 #include "rpc/connection.h"
 #include "base/alloc.h"
 #include "base/span.h"
