@@ -31,7 +31,7 @@
 #define LEAST_FILLED 90           /* percent of the slots */
 
 /* Smaller where every access is checked. */
-#if defined(__SANITIZE_ADDRESS__) || defined(HYPHA_SLOW_BUILD)
+#ifdef HYPHA_SLOW_BUILD
 static uint64_t seed = 1, nodes = 40, hours = 15;
 #else
 static uint64_t seed = 1, nodes = 200, hours = 24;
