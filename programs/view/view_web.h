@@ -1,10 +1,12 @@
 /* view_web.h - hypha-view --web: one page, and the model as JSON and server-sent events.
  *
  *   /             the page, whole: no other resource is fetched
- *   /state        view_model_json() with the last messages and events
- *   /events       server-sent events: "state" (the same JSON without messages) whenever something
- *                 changed, 4 times a second at most; "event" {"node":NAME,"event":NAME,"info":{}}
- *                 for each one as it happens, dropped (and counted) for a client that is too slow
+ *   /state        view_model_json() with the last messages and events, and "now_ns"
+ *   /events       server-sent events: "state" (the same JSON without messages, events, bans and
+ *                 host lists) whenever something changed, 4 times a second at most, and every 2 s;
+ *                 "event" {"node":NAME,"event":NAME,"text":FOR_PEOPLE,"info":{}} for each one as
+ *                 it happens, dropped for a client that is too slow, which is then told
+ *                 "dropped" {"dropped":N}; "reload" {}: the state is too large for a stream
  *
  * Loopback only unless --token is given; with a random token in the URL by default. */
 #ifndef VIEW_WEB_H

@@ -1,16 +1,20 @@
 """Start hypha's programs in a folder of their own and wait for what they say: no sleeps, only
 deadlines. $HYPHA_BIN is the folder of the programs."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 import unittest
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from program import Program, RpcClient
 
 BIN = os.environ.get("HYPHA_BIN", os.path.join(os.path.dirname(__file__), "../../build/bin"))
 DEADLINE = 60  # sanitizers and loaded machines are slow
@@ -23,56 +27,24 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Daemon:
+class Daemon(Program):
     def __init__(self, test, program, *arguments, config=None, name=None, env=None):
         self.test = test
-        self.name = name or program
-        self.lines = []
-        self.changed = threading.Condition()
-        self.ended = False
-        arguments = list(arguments)
+        name = name or program
         if config is not None:
-            path = os.path.join(test.folder, self.name + ".toml")
+            path = os.path.join(test.folder, name + ".toml")
             with open(path, "w", encoding="utf-8") as file:
                 file.write(config)
-            arguments += ["-c", path]
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, program), *arguments], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**test.environment, **(env or {})},
-            start_new_session=True)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
+            arguments = (*arguments, "-c", path)
+        super().__init__([os.path.join(BIN, program), *arguments], name,
+                         {**test.environment, **(env or {})})
         test.addCleanup(self.kill)
-
-    def _read(self):
-        for raw in self.process.stdout:
-            with self.changed:
-                self.lines.append(raw.decode("utf-8", "replace").rstrip())
-                self.changed.notify_all()
-        with self.changed:
-            self.ended = True
-            self.changed.notify_all()
-
-    def kill(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
 
     def line(self, text, count=1):
         """Wait for the count-th line that contains the text."""
-        deadline = time.monotonic() + DEADLINE
-        with self.changed:
-            while True:
-                found = [line for line in self.lines if text in line]
-                if len(found) >= count:
-                    return found[count - 1]
-                left = deadline - time.monotonic()
-                if self.ended or left <= 0:
-                    raise AssertionError(f"{self.name} never said {text!r}:\n" +
-                                         "\n".join(self.lines))
-                self.changed.wait(left)
+        seen = itertools.count(1)
+        return self.await_line(
+            text, lambda line: text in line and next(seen) == count and line, DEADLINE)
 
     def running(self):
         self.line("is running")
@@ -113,7 +85,7 @@ class Daemon:
         deadline = time.monotonic() + DEADLINE
         while not (answer := ready()):
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.name}: {what}: not in time\n" + "\n".join(self.lines))
+                raise AssertionError(f"{self.name}: {what}: not in time\n{self.log()}")
             time.sleep(0.02)
         return answer
 
@@ -124,57 +96,12 @@ class Daemon:
         return status
 
 
-class Rpc:
-    """One connection that stays, read as the reference's clients do: lines below 64 KiB."""
-
+class Rpc(RpcClient):
     def __init__(self, test, daemon, token=None):
-        self.link = socket.create_connection(("127.0.0.1", daemon.rpc_port()), timeout=DEADLINE)
-        self.file = self.link.makefile("rb")
-        self.next_id = 0
-        self.events = []
+        super().__init__(daemon.rpc_port(), DEADLINE)
         test.addCleanup(self.close)
         if token is not None:
             assert self.call("rpc.auth", [token]) is True
-
-    def close(self):
-        self.file.close()
-        self.link.close()
-
-    def ask(self, method, params=None):
-        """Send, wait for nothing."""
-        self.next_id += 1
-        request = {"jsonrpc": "2.0", "id": self.next_id, "method": method,
-                   "params": [] if params is None else params}
-        self.link.sendall(json.dumps(request).encode() + b"\n")
-        return self.next_id
-
-    def line(self):
-        line = self.file.readline(65536)
-        assert line.endswith(b"\r\n"), line[:100]
-        return json.loads(line)
-
-    def reply(self, method, params=None):
-        """Events that come before the reply are kept in self.events."""
-        number = self.ask(method, params)
-        while "method" in (line := self.line()):
-            self.events.append(line)
-        assert line["id"] == number, line
-        return line
-
-    def call(self, method, params=None):
-        reply = self.reply(method, params)
-        assert "result" in reply, (method, params, reply)
-        return reply["result"]
-
-    def refusal(self, method, params=None):
-        error = self.reply(method, params)["error"]
-        return error["code"], error["message"]
-
-    def event(self):
-        """The next notification."""
-        line = self.events.pop(0) if self.events else self.line()
-        assert "method" in line, line
-        return line
 
 
 class ProgramsTest(unittest.TestCase):

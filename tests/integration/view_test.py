@@ -357,8 +357,8 @@ class ReferenceTest(ViewTest):
         node.message("recv", 11, "unseen")
         screen.send("down")
         time.sleep(0.5)
-        self.assertFalse(screen.has("unseen"))
-        screen.send("p").shows("unseen").hides("PAUSED")
+        self.assertFalse(screen.has("<- unseen"))
+        screen.send("p").shows("<- unseen").hides("PAUSED")
         # Out again, and to the events.
         screen.send("escape").shows("manual  1 channel")
         screen.send("7").shows("outbound_peer_discovery", "seed attempt 2")
