@@ -29,6 +29,8 @@ static void drop_oldest(struct chat_log *log)
     struct chat_entry *oldest = TAILQ_FIRST(&log->entries);
 
     TAILQ_REMOVE(&log->entries, oldest, entry);
+    if (oldest->is_last)
+        LIST_REMOVE(oldest, bucket);
     log->count--;
     log->bytes -= entry_bytes(oldest);
     entry_destroy(oldest);
@@ -40,20 +42,65 @@ void chat_log_fini(struct chat_log *log)
         drop_oldest(log);
 }
 
-static bool is_repeated(const struct chat_log *log, const struct chat_entry *entry)
-{
-    const struct chat_entry *before;
+/* ---- said before? A peer that floods us must not make us search for long. ---- */
 
-    TAILQ_FOREACH_REVERSE (before, &log->entries, chat_entry_list, entry) {
-        if (before->time_ms + CHAT_LOG_DUP_MS < entry->time_ms)
-            return false;
-        if (before->channel_id != entry->channel_id && before->text_len == entry->text_len &&
+#define HASHED_BYTES 256U
+#define MAX_LOOKS    32
+
+static uint32_t hash_bytes(uint32_t hash, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * 0x01000193U;
+    return hash;
+}
+
+static struct chat_bucket *bucket_of(struct chat_log *log, const struct chat_entry *entry)
+{
+    size_t len = entry->text_len < HASHED_BYTES ? entry->text_len : HASHED_BYTES;
+    uint32_t hash = hash_bytes((uint32_t)entry->text_len, entry->host, strlen(entry->host));
+
+    hash = hash_bytes(hash, entry->text, len);
+    return &log->buckets[(hash ^ (hash >> 16)) % CHAT_LOG_BUCKETS];
+}
+
+/* The last one of this host and text. Who makes texts that share a bucket only hides his own
+ * repetitions. */
+static struct chat_entry *find_last(
+    const struct chat_bucket *bucket, const struct chat_entry *entry)
+{
+    struct chat_entry *before;
+    int looks = 0;
+
+    LIST_FOREACH (before, bucket, bucket) {
+        if (++looks > MAX_LOOKS)
+            return NULL;
+        if (before->text_len == entry->text_len &&
             memcmp(before->text, entry->text, entry->text_len) == 0 &&
             strcmp(before->host, entry->host) == 0)
-            return true;
+            return before;
     }
-    return false;
+    return NULL;
 }
+
+static void judge_repetition(struct chat_log *log, struct chat_entry *entry)
+{
+    struct chat_bucket *bucket = bucket_of(log, entry);
+    struct chat_entry *before = find_last(bucket, entry);
+
+    if (before != NULL) {
+        bool other = before->channel_id != entry->channel_id;
+
+        entry->has_other = other || before->has_other;
+        entry->other_ms = other ? before->time_ms : before->other_ms;
+        LIST_REMOVE(before, bucket);
+        before->is_last = false;
+    }
+    LIST_INSERT_HEAD(bucket, entry, bucket);
+    entry->is_last = true;
+    entry->dup = entry->has_other && entry->other_ms + CHAT_LOG_DUP_MS >= entry->time_ms;
+}
+
+/* ---- the log ---- */
 
 const struct chat_entry *chat_log_add(struct chat_log *log, uint64_t time_ms, uint32_t channel_id,
     const char *from, const char *host, struct hypha_span text)
@@ -78,7 +125,7 @@ const struct chat_entry *chat_log_add(struct chat_log *log, uint64_t time_ms, ui
     while (log->count > 0 &&
         (log->count >= CHAT_LOG_MAX_MESSAGES || log->bytes + bytes > CHAT_LOG_MAX_BYTES))
         drop_oldest(log);
-    entry->dup = is_repeated(log, entry);
+    judge_repetition(log, entry);
     entry->seq = log->next_seq++;
     TAILQ_INSERT_TAIL(&log->entries, entry, entry);
     log->count++;

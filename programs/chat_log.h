@@ -10,6 +10,7 @@
 #define CHAT_LOG_MAX_MESSAGES 10000U
 #define CHAT_LOG_MAX_BYTES    (16U * 1024 * 1024)
 #define CHAT_LOG_DUP_MS       2000U
+#define CHAT_LOG_BUCKETS      4096U
 
 struct chat_entry {
     uint64_t seq;     /* 0, 1, 2, ... since the start */
@@ -21,14 +22,20 @@ struct chat_entry {
     char *text; /* UTF-8, may contain zero bytes */
     size_t text_len;
     TAILQ_ENTRY(chat_entry) entry;
+    bool has_other; /* it came on another channel before, last at other_ms */
+    uint64_t other_ms;
+    bool is_last; /* of its host and text: in a bucket */
+    LIST_ENTRY(chat_entry) bucket;
 };
 TAILQ_HEAD(chat_entry_list, chat_entry);
+LIST_HEAD(chat_bucket, chat_entry);
 
 /* Zeroed and initialised: empty. */
 struct chat_log {
     struct chat_entry_list entries; /* oldest first */
     size_t count, bytes;
     uint64_t next_seq;
+    struct chat_bucket buckets[CHAT_LOG_BUCKETS]; /* by host and text */
 };
 
 void chat_log_init(struct chat_log *log);

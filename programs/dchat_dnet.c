@@ -86,6 +86,7 @@ static void on_event(
         watcher->ended = true;
         client->err = code != 0 ? HYPHA_OK : err;
         client->code = code;
+        free(client->message);
         client->message = code != 0 && message != NULL ? strdup(message) : NULL;
     }
     hypha_loop_stop(client->loop);

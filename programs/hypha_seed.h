@@ -30,10 +30,10 @@ void *seed_config_create(const struct hy_daemon_program *program);
 void seed_config_destroy(void *config);
 enum hypha_err seed_config_finish(void *config, const struct hy_options *options, char *why);
 struct hypha_settings *seed_config_node(void *config, const char *name);
-extern const struct hy_config_key seed_keys[];
-extern const size_t seed_key_count;
-extern const struct hy_option seed_options[];
-extern const size_t seed_option_count;
+#define SEED_KEYS    2
+#define SEED_OPTIONS 1
+extern const struct hy_config_key seed_keys[SEED_KEYS];
+extern const struct hy_option seed_options[SEED_OPTIONS];
 
 /* NULL: there is none of that name. */
 struct seed_table *seed_config_table(const struct seed_config *config, const char *name);

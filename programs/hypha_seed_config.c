@@ -158,18 +158,15 @@ static bool apply_whitelist_interval(struct hy_config *config, const struct hy_t
     return true;
 }
 
-const struct hy_config_key seed_keys[] = {
+const struct hy_config_key seed_keys[SEED_KEYS] = {
     { "network", apply_network, 0, NULL },
     { "whitelist_refinery_interval", apply_whitelist_interval, 0, NULL },
 };
 
-const size_t seed_key_count = sizeof seed_keys / sizeof seed_keys[0];
-
-const struct hy_option seed_options[] = {
+const struct hy_option seed_options[SEED_OPTIONS] = {
     { "whitelist-refinery-interval", 0, HY_OPTION_VALUE, "SECONDS",
         "How often a verified host is verified again" },
 };
-const size_t seed_option_count = sizeof seed_options / sizeof seed_options[0];
 
 static enum hypha_err read_interval(
     struct seed_config *own, const struct hy_options *given, char why[256])

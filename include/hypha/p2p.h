@@ -101,8 +101,8 @@ HYPHA_API uint32_t hypha_p2p_slot_channel(const struct hypha_p2p *p2p, size_t sl
 /** The address bound by listener `index`, with its real port; NULL past the last. */
 HYPHA_API const struct hypha_url *hypha_p2p_listen_addr(const struct hypha_p2p *p2p, size_t index);
 /** The addresses that the node announces as its own now, 32 at most. Valid during the call. */
-HYPHA_API void hypha_p2p_each_own_addr(const struct hypha_p2p *p2p,
-    void (*each)(const struct hypha_url *url, void *user), void *user);
+HYPHA_API void hypha_p2p_each_own_addr(
+    const struct hypha_p2p *p2p, void (*each)(const struct hypha_url *url, void *user), void *user);
 
 enum hypha_colour {
     HYPHA_COLOUR_GREY,

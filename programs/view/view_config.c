@@ -1,3 +1,5 @@
+/* view_config.c - [[nodes]] of the reference's dnet_config.toml, and NAME=ENDPOINT on the command
+ * line. */
 #include "view/view_config.h"
 #include "base/alloc.h"
 #include "base/span.h"

@@ -129,7 +129,7 @@ static void channel_commands(
     struct view_page *page, unsigned *at, const struct view_channel *channel, uint64_t now_ns)
 {
     size_t room = page->rows > 16 ? (page->rows - 12) / 3 : 1;
-    const struct view_command *sorted[VIEW_MAX_COMMANDS], *command;
+    const struct view_command *sorted[VIEW_MAX_COMMANDS] = { NULL }, *command;
     char text[VIEW_NUMBER_BYTES];
     size_t count = 0;
 

@@ -1,3 +1,5 @@
+/* view_model.c - the nodes, their lists and logs, and what they are made of; view_model_internal.h
+ * has the files beside it. */
 #include "view/view_model.h"
 #include "base/alloc.h"
 #include "base/span.h"

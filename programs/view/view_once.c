@@ -1,3 +1,4 @@
+/* view_once.c - the same rows as on the screen, one after another, without one. */
 #include "view/view_once.h"
 #include "base/alloc.h"
 #include "view/view_ui.h"

@@ -1,3 +1,4 @@
+/* view_screen.c - ncurses: keys in, lines out, and what has changed saved to a file. */
 #include "view/view_screen.h"
 #include "base/alloc.h"
 #include "view/view_ui.h"

@@ -1,3 +1,4 @@
+/* view_source.c - the questions to one node, in their order, and what its answers mean. */
 #include "view/view_source.h"
 #include "base/alloc.h"
 #include "rpc/client.h"

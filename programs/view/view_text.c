@@ -1,3 +1,4 @@
+/* view_text.c - lines of columns that any terminal can be given, and numbers for people. */
 #include "view/view_text.h"
 #include "base/alloc.h"
 

@@ -1,3 +1,4 @@
+/* view_ui.c - what each key does. */
 #include "view/view_ui.h"
 
 #include <stdarg.h>

@@ -105,10 +105,10 @@ static void test_keyed_hash(void **state)
     uint8_t key[HY_HASH_KEY_BYTES], input[15];
 
     (void)state;
-    for (uint8_t i = 0; i < sizeof key; i++)
-        key[i] = i;
-    for (uint8_t i = 0; i < sizeof input; i++)
-        input[i] = i;
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    for (size_t i = 0; i < sizeof input; i++)
+        input[i] = (uint8_t)i;
     assert_true(hy_keyed_hash(key, input, 0) == 0x726fdb47dd0e0e31U);
     assert_true(hy_keyed_hash(key, input, 15) == 0xa129ca6149be45e5U);
     key[3] ^= 1;

@@ -1,3 +1,4 @@
+/* args.c - see args.h: the first mistake answers, all else is said no to. */
 #include "daemon/args.h"
 #include "daemon/daemon_internal.h"
 
@@ -71,11 +72,13 @@ static const json_t *take_network(struct hy_args *args)
     return network;
 }
 
-static bool find_node(struct hy_args *args, bool needed)
+static bool find_node(struct hy_args *args, bool needed, bool ignores)
 {
-    const json_t *network = take_network(args);
     struct hy_daemon_node *node = STAILQ_FIRST(&args->daemon->nodes);
 
+    if (!needed && ignores)
+        return true;
+    const json_t *network = take_network(args);
     if (network == NULL) {
         if (needed && args->daemon->node_count != 1)
             return refuse_network(args);
@@ -101,7 +104,7 @@ bool hy_args_init(struct hy_args *args, struct hy_daemon *daemon, struct hy_rpc_
         args->params = NULL;
     }
     args->count = json_array_size(args->params);
-    if (!find_node(args, (take & HY_ARGS_NODE) != 0))
+    if (!find_node(args, (take & HY_ARGS_NODE) != 0, (take & HY_ARGS_IGNORE) != 0))
         return false;
     if (args->count > max && (take & HY_ARGS_IGNORE) == 0)
         return hy_args_refuse(args, "params: expected %s, found %zu elements", usage, args->count);

@@ -1,3 +1,4 @@
+/* daemon.c - the life of a daemon, as daemon.h has it. */
 #include "base/alloc.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/reload.h"
@@ -301,10 +302,13 @@ static void start_nodes(struct hy_daemon *daemon)
 static void on_rpc_listening(void *user, enum hypha_err err)
 {
     struct hy_daemon *daemon = user;
+    const char *listen = hy_startup_rpc_listen(daemon->startup);
 
     if (err != HYPHA_OK) {
-        fail(daemon, "JSON-RPC cannot listen on %s: %s", hy_startup_rpc_listen(daemon->startup),
-            hypha_err_text(err));
+        fail(daemon, "JSON-RPC cannot listen on %s: %s", listen,
+            strstr(listen, "unix://") != NULL && err == HYPHA_ERR_ADDR_NOT_AVAILABLE
+                ? "the folder does not exist"
+                : hypha_err_text(err));
         return;
     }
     hy_daemon_say(daemon, HYPHA_LOG_INFO, "rpc::server", "JSON-RPC listens on %s",
@@ -359,6 +363,11 @@ static enum hypha_err make_rpc(struct hy_daemon *daemon)
     return err;
 }
 
+static void warn_of_unknown(const char *name, void *daemon)
+{
+    hy_daemon_say(daemon, HYPHA_LOG_WARN, "config", HY_UNKNOWN_METHOD, name);
+}
+
 static enum hypha_err make_metrics(struct hy_daemon *daemon, char why[512])
 {
     const char *listen = hy_startup_metrics_listen(daemon->startup);
@@ -368,8 +377,8 @@ static enum hypha_err make_metrics(struct hy_daemon *daemon, char why[512])
         return HYPHA_OK;
     enum hypha_err err = hy_metrics_listen(daemon, listen, daemon->startup->metrics_token, words);
     if (err != HYPHA_OK)
-        (void)snprintf(why, 512, "metrics.listen: %.200s: %s", listen,
-            words[0] != '\0' ? words : hypha_err_text(err));
+        (void)snprintf(
+            why, 512, "metrics.listen: %s", words[0] != '\0' ? words : hypha_err_text(err));
     else
         hy_daemon_say(daemon, HYPHA_LOG_INFO, "metrics", "Metrics are at %smetrics",
             hy_http_url(daemon->http));
@@ -420,6 +429,8 @@ static int prepare(struct hy_daemon *daemon)
     if (err == HYPHA_OK)
         err = program->setup(
             daemon, daemon->startup->settings, daemon->startup->own, daemon->app, why);
+    if (err == HYPHA_OK) /* the program has added its own */
+        hy_rpc_server_each_unknown(daemon->rpc, warn_of_unknown, daemon);
     if (err == HYPHA_OK)
         err = make_metrics(daemon, why);
     if (err == HYPHA_OK)

@@ -21,6 +21,7 @@
 #include "settings/settings.h"
 
 #define HY_DAEMON_SIGNALS 4
+#define HY_UNKNOWN_METHOD "rpc_disabled_methods: no method is called \"%.150s\""
 
 enum hy_daemon_state { HY_DAEMON_STARTING, HY_DAEMON_RUNNING, HY_DAEMON_STOPPING };
 

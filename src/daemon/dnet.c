@@ -1,3 +1,5 @@
+/* dnet.c - who has switched events on, who listens, and what the node is asked for because of them.
+ */
 #include "daemon/dnet.h"
 #include "base/alloc.h"
 #include "daemon/daemon_internal.h"

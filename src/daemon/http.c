@@ -8,6 +8,7 @@
 #include "daemon/http_internal.h"
 
 #include "base/alloc.h"
+#include "base/token.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -359,9 +360,10 @@ enum hypha_err hy_http_create(struct hypha_loop *loop, const struct hy_http_opti
     if (!parse_listen(options->listen, &ip, &port))
         return fail(why, HYPHA_ERR_INVALID,
             "%s: expected HOST:PORT, with an IP address or localhost", options->listen);
-    if (options->token != NULL && !hy_http_token_is_valid(options->token))
+    if (options->token != NULL && !hy_token_is_valid(options->token))
         return fail(why, HYPHA_ERR_INVALID,
-            "the token must have at least 16 printable characters and no blanks");
+            "the token must have %d to %d printable characters and no blanks", HY_TOKEN_MIN_BYTES,
+            HY_TOKEN_MAX_BYTES);
     if ((options->token == NULL || options->only_loopback) && !hy_ip_is_loopback(&ip))
         return fail(why, HYPHA_ERR_ACCESS,
             "%s is not a loopback address: an access token is needed", options->listen);

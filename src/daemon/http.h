@@ -25,10 +25,10 @@ struct hy_http_stream;
 typedef void (*hy_http_handler_cb)(struct hy_http_request *request, void *user);
 
 struct hy_http_options {
-    const char
-        *listen; /* HOST:PORT, [IPV6]:PORT or http://HOST:PORT/; port 0: the system chooses */
+    /* HOST:PORT, [IPV6]:PORT or http://HOST:PORT/; port 0: the system chooses. */
+    const char *listen;
     /* NULL: none, then only loopback addresses are taken. Else each request must bring it as
-     * "Authorization: Bearer TOKEN" or "?token=TOKEN", or gets 401. At least 16 bytes. */
+     * "Authorization: Bearer TOKEN" or "?token=TOKEN", or gets 401. See base/token.h. */
     const char *token;
     bool only_loopback; /* whatever the token */
     /* Refuse (403) requests whose Host is not the address listened on, localhost or a loopback

@@ -68,8 +68,6 @@ enum MHD_Result hy_http_on_request(void *cls, struct MHD_Connection *mhd, const 
 /* Takes the response over; NULL (no memory) closes the connection. */
 void hy_http_queue(struct hy_http_request *request, unsigned status, const char *content_type,
     struct MHD_Response *response);
-/* 16 or more printable characters without blanks. */
-bool hy_http_token_is_valid(const char *token);
 
 /* End all streams soon, or before libmicrohttpd is stopped. */
 void hy_http_end_streams(struct hy_http *http);

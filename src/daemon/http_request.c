@@ -5,12 +5,14 @@
  * check of both, before the token. */
 #include "daemon/http_internal.h"
 
+#include "base/span.h"
+#include "base/token.h"
+
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
 
-#define TOKEN_MIN_BYTES 16
-#define POLICY          "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+#define POLICY "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 /* ---- whom we answer ---- */
 
@@ -72,25 +74,6 @@ static bool is_our_site(const struct hy_http_request *request)
         strcasecmp(origin + sizeof scheme - 1, host) == 0;
 }
 
-bool hy_http_token_is_valid(const char *token)
-{
-    for (const char *at = token; *at != '\0'; at++)
-        if (*at <= ' ' || *at > '~')
-            return false;
-    return strlen(token) >= TOKEN_MIN_BYTES;
-}
-
-/* In a time that tells only how long `given` is. */
-static bool is_token(const char *token, const char *given)
-{
-    size_t token_len = strlen(token), len = strlen(given);
-    volatile unsigned differs = token_len != len;
-
-    for (size_t i = 0; i < len; i++)
-        differs |= (unsigned char)(given[i] ^ token[i % token_len]);
-    return differs == 0;
-}
-
 static bool brings_token(const struct hy_http_request *request)
 {
     static const char bearer[] = "Bearer ";
@@ -99,10 +82,10 @@ static bool brings_token(const struct hy_http_request *request)
 
     if (given != NULL && strncasecmp(given, bearer, sizeof bearer - 1) == 0) {
         given += sizeof bearer - 1;
-        return is_token(token, given + strspn(given, " "));
+        return hy_token_equal(token, hy_span_of(given + strspn(given, " ")));
     }
     given = hy_http_query(request, "token");
-    return given != NULL && is_token(token, given);
+    return given != NULL && hy_token_equal(token, hy_span_of(given));
 }
 
 /* ---- a request ---- */

@@ -53,11 +53,11 @@ size_t hy_log_format(char *into, size_t size, uint64_t wall_s, enum hypha_log_le
 
 void hy_log_filter_init(struct hy_log_filter *filter, enum hypha_log_level level, const char *text)
 {
-    char *rest = filter->text;
-    char *entry;
+    char *rest, *entry;
 
     *filter = (struct hy_log_filter){ .level = level };
     (void)snprintf(filter->text, sizeof filter->text, "%s", text != NULL ? text : "");
+    rest = filter->text;
     while ((entry = strsep(&rest, ",")) != NULL) {
         if (entry[0] == '!' && entry[1] != '\0' && filter->drop_count < HY_LOG_MAX_TARGETS)
             filter->drop[filter->drop_count++] = entry + 1;

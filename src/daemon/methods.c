@@ -1,4 +1,6 @@
+/* methods.c - replies that stay within one line, and the methods of the daemon itself. */
 #include "daemon/methods.h"
+#include "base/span.h"
 #include "daemon/daemon_internal.h"
 #include "daemon/reload.h"
 
@@ -56,13 +58,11 @@ json_t *hy_json_text(const char *text)
 
 void hy_json_make_text(char *text)
 {
-    json_t *probe = json_string(text);
-
-    if (probe == NULL)
-        for (; *text != '\0'; text++)
-            if ((unsigned char)*text >= 0x80)
-                *text = '?';
-    json_decref(probe);
+    if (hy_span_is_utf8(hy_span_of(text)))
+        return;
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text >= 0x80)
+            *text = '?';
 }
 
 json_t *hy_json_url(const struct hypha_url *url)

@@ -1,3 +1,4 @@
+/* metrics.c - the page: a table of families, each with the function that emits its samples. */
 #include "daemon/metrics.h"
 #include "base/alloc.h"
 #include "daemon/daemon_internal.h"

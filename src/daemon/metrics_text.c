@@ -1,3 +1,4 @@
+/* metrics_text.c - see metrics_text.h. */
 #include "daemon/metrics_text.h"
 #include "base/alloc.h"
 

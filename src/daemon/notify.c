@@ -1,3 +1,4 @@
+/* notify.c - datagrams to the service manager. */
 #include "daemon/notify.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* process.c - read from /proc and getrusage(). */
 #include "daemon/process.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* reload.c - judge all of the new config first, then let every node and the daemon take it over. */
 #include "daemon/reload.h"
 #include "base/alloc.h"
 #include "daemon/daemon_internal.h"
@@ -201,6 +202,14 @@ static enum hypha_err reload_methods(
     return hy_startup_disable_methods(fresh, daemon->rpc);
 }
 
+static void note_unknown(const char *name, void *warnings)
+{
+    char text[KEY_BYTES];
+
+    (void)snprintf(text, sizeof text, HY_UNKNOWN_METHOD, name);
+    note(warnings, text);
+}
+
 static void swap_text(char **a, char **b)
 {
     char *kept = *a;
@@ -274,6 +283,7 @@ static void run(struct hy_daemon *daemon, struct hy_reload *reload)
     }
     if (reload_methods(daemon, fresh, reload) != HYPHA_OK)
         note(reload->warnings, "rpc.rpc_disabled_methods: there is no memory for all of them");
+    hy_rpc_server_each_unknown(daemon->rpc, note_unknown, reload->warnings);
     reload_log(daemon, fresh, reload);
     note_restarts(daemon->startup, fresh, reload);
     if (daemon->program->on_reloaded != NULL)

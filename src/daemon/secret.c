@@ -1,3 +1,4 @@
+/* secret.c - see secret.h. Nothing of a token is left in freed memory. */
 #include "daemon/secret.h"
 #include "base/alloc.h"
 

@@ -1,5 +1,7 @@
+/* startup.c - from the command line and the config file to what a daemon is to be. */
 #include "daemon/startup.h"
 #include "base/alloc.h"
+#include "base/token.h"
 #include "daemon/net_config.h"
 #include "daemon/secret.h"
 
@@ -110,15 +112,11 @@ static char **token_of(struct hy_startup *startup, int place)
 static bool check_token(
     struct hy_config *config, const struct hy_toml_node *value, const char *path, const char *token)
 {
-    bool printable = true;
-
-    for (const char *at = token; *at != '\0'; at++)
-        printable = printable && *at > ' ' && *at <= '~';
-    if (printable && strlen(token) >= HY_RPC_TOKEN_MIN_BYTES)
+    if (hy_token_is_valid(token))
         return true;
     hy_config_refuse(config, value, path,
-        "expected at least %d printable characters without blanks as access token",
-        HY_RPC_TOKEN_MIN_BYTES);
+        "expected at least %d printable characters, at most %d, without blanks as access token",
+        HY_TOKEN_MIN_BYTES, HY_TOKEN_MAX_BYTES);
     return false;
 }
 

@@ -62,6 +62,8 @@ bool hy_hosts_is_banned(const struct hy_hosts *hosts, const struct hypha_url *ur
         return true;
     if (any_port_of(url, &key) && key_is_banned(hosts, &key))
         return true;
+    if (hy_host_key_block(url, &key) && key_is_banned(hosts, &key))
+        return true;
     return hy_group_is_banned(hosts, url);
 }
 
@@ -85,18 +87,37 @@ bool hy_hosts_ban_covers(const struct hypha_url *ban, const struct hypha_url *ad
     return any_port_of(address, &key) && strcmp(key.text, banned.text) == 0;
 }
 
+/* One that an entry for all ports holds for. NULL: none. Most keys differ where they begin. */
+static struct hy_host *find_covered(
+    struct hy_hosts *hosts, enum hypha_colour colour, const struct hy_host_key *banned, size_t same)
+{
+    struct hy_host_key key;
+
+    for (size_t i = 0; i < hy_book_count(&hosts->book, colour); i++) {
+        struct hy_host *host = hy_book_at(&hosts->book, colour, i);
+
+        if (strncmp(host->key, banned->text, same) == 0 && hy_host_key_any_port(host->url, &key) &&
+            strcmp(key.text, banned->text) == 0)
+            return host;
+    }
+    return NULL;
+}
+
 /* An entry without port also takes the host's listed addresses. */
 static void unlist_all_ports(struct hy_hosts *hosts, const struct hypha_url *url)
 {
-    struct hy_host_key banned, key;
-    struct hy_host *host, *next;
+    static const enum hypha_colour colours[] = { HYPHA_COLOUR_GREY, HYPHA_COLOUR_WHITE,
+        HYPHA_COLOUR_GOLD };
+    char name[HY_HOST_NAME_BYTES];
+    struct hy_host_key banned;
+    struct hy_host *host;
 
     if (hypha_url_has_port(url) || !hy_host_key_any_port(url, &banned))
         return;
-    HASH_ITER (hh, hosts->records, host, next)
-        if (hy_colour_is_dialled(host->colour) && hy_host_key_any_port(host->url, &key) &&
-            strcmp(key.text, banned.text) == 0)
-            hy_hosts_unlist(hosts, host);
+    size_t same = strlen(hypha_url_scheme(url)) + strlen("://") + strlen(hy_host_name(url, name));
+    for (size_t c = 0; c < sizeof colours / sizeof colours[0]; c++)
+        while ((host = find_covered(hosts, colours[c], &banned, same)) != NULL)
+            hy_hosts_unlist(hosts, host); /* may bring another one to white */
 }
 
 enum hypha_err hy_hosts_blacken(struct hy_hosts *hosts, struct hy_host *host,
@@ -149,15 +170,24 @@ static bool unban_record(struct hy_hosts *hosts, struct hy_host *host)
     return was_black;
 }
 
-static bool unban_all_ports(struct hy_hosts *hosts, const struct hypha_url *url)
+static bool unban_key(struct hy_hosts *hosts, const struct hy_host_key *key)
 {
     struct hy_host *host = NULL;
-    struct hy_host_key key;
 
-    if (hypha_url_host(url)[0] == '\0' || !hy_host_key_any_port(url, &key))
-        return false;
-    HASH_FIND(hh, hosts->records, key.text, key.len, host);
+    HASH_FIND(hh, hosts->records, key->text, key->len, host);
     return unban_record(hosts, host);
+}
+
+static bool unban_all_ports(struct hy_hosts *hosts, const struct hypha_url *url)
+{
+    struct hy_host_key key;
+    bool was_banned = false;
+
+    if (hypha_url_host(url)[0] != '\0' && hy_host_key_any_port(url, &key))
+        was_banned = unban_key(hosts, &key);
+    if (hy_host_key_block(url, &key))
+        was_banned = unban_key(hosts, &key) || was_banned;
+    return was_banned;
 }
 
 bool hy_hosts_unban(struct hy_hosts *hosts, const struct hypha_url *url)
@@ -253,17 +283,38 @@ void hy_hosts_each_ban(
 
 /* ---- the peer of a channel ---- */
 
-/* Some host of that name is one that we found good. */
+static bool some_names(const struct hy_url_array *urls, const char *name)
+{
+    char other[HY_HOST_NAME_BYTES];
+
+    for (size_t i = 0; i < urls->count; i++)
+        if (strcmp(hy_host_name(urls->urls[i], other), name) == 0)
+            return true;
+    return false;
+}
+
+/* A key has the name as hy_host_name() spells it. */
+static bool key_names(const char *key, const char *name, size_t len)
+{
+    const char *at = strstr(key, "://");
+
+    return at != NULL && strncmp(at + 3, name, len) == 0 &&
+        (at[3 + len] == '\0' || at[3 + len] == ':' || at[3 + len] == '/');
+}
+
+/* Some host of that name is one that we found good, or that our user wants: who shares an address
+ * with it (a NAT) shall not have it banned. */
 static bool name_is_trusted(const struct hy_hosts *hosts, const struct hypha_url *url)
 {
     static const enum hypha_colour colours[] = { HYPHA_COLOUR_GOLD, HYPHA_COLOUR_WHITE };
-    char name[HY_HOST_NAME_BYTES], other[HY_HOST_NAME_BYTES];
+    char name[HY_HOST_NAME_BYTES];
 
-    (void)hy_host_name(url, name);
+    size_t len = strlen(hy_host_name(url, name));
+    if (some_names(&hosts->settings->peers, name) || some_names(&hosts->settings->seeds, name))
+        return true;
     for (size_t c = 0; c < 2; c++)
         for (size_t i = 0; i < hy_book_count(&hosts->book, colours[c]); i++)
-            if (strcmp(hy_host_name(hy_book_at(&hosts->book, colours[c], i)->url, other), name) ==
-                0)
+            if (key_names(hy_book_at(&hosts->book, colours[c], i)->key, name, len))
                 return true;
     return false;
 }
@@ -279,6 +330,24 @@ static bool is_shared_address(const struct hypha_url *address)
         hy_ip_is_loopback(&ip);
 }
 
+/* All ports of who came in; of its /64 where that is one subscriber's. Errors: NOMEM, URL. */
+static enum hypha_err scope_of_inbound(
+    const struct hy_hosts *hosts, const struct hypha_url *address, struct hypha_url **ret_url)
+{
+    char block[HY_HOST_NAME_BYTES];
+    struct hypha_url *any_port = NULL;
+    enum hypha_err err = hy_url_without_port(address, &any_port);
+    struct hy_ip ip;
+
+    if (err == HYPHA_OK && !hosts->settings->localnet && hy_url_ip(address, &ip) && ip.len == 16) {
+        err = hy_url_with_host(any_port, hy_host_block(address, block), ret_url);
+        hypha_url_unref(any_port);
+    } else if (err == HYPHA_OK) {
+        *ret_url = any_port;
+    }
+    return err;
+}
+
 bool hy_hosts_ban_peer(struct hy_hosts *hosts, const struct hypha_url *address,
     enum hypha_session session, enum hypha_err why)
 {
@@ -292,7 +361,7 @@ bool hy_hosts_ban_peer(struct hy_hosts *hosts, const struct hypha_url *address,
     if (session != HYPHA_SESSION_INBOUND || name_is_trusted(hosts, address)) {
         banned = hy_hosts_ban(hosts, address, HY_BAN_SECONDS, why) == HYPHA_OK;
     } else {
-        if (hy_url_without_port(address, &any_port) != HYPHA_OK)
+        if (scope_of_inbound(hosts, address, &any_port) != HYPHA_OK)
             return false;
         banned = hy_hosts_ban(hosts, any_port, HY_BAN_SECONDS, why) == HYPHA_OK;
         hypha_url_unref(any_port);

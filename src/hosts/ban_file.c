@@ -17,6 +17,7 @@
 
 #define MAX_FILE_BYTES (16U * 1024 * 1024)
 #define MAX_WARNINGS   10
+#define MAX_BANS       (HY_MAX_BLACK + 1000) /* more than we ever have, of hosts and groups */
 
 static const char target[] = "net::hosts";
 
@@ -79,6 +80,15 @@ static enum hypha_err merge_host(
     return err;
 }
 
+/* What was banned for a misdeed is so for a day at most, whatever the clock said when it was saved,
+ * or says now: a small machine may begin its life in 1970. */
+static uint64_t seconds_of(uint64_t until_s, uint64_t now, enum hypha_err why)
+{
+    uint64_t seconds = until_s - now;
+
+    return why != HYPHA_ERR_BANNED && seconds > HY_BAN_SECONDS ? HY_BAN_SECONDS : seconds;
+}
+
 /* Errors: NOMEM; others: the line is damaged. */
 static enum hypha_err merge_line(struct load *load, struct hypha_span line)
 {
@@ -94,9 +104,10 @@ static enum hypha_err merge_line(struct load *load, struct hypha_span line)
     if (until_s <= now)
         return HYPHA_OK; /* over */
     if (parse_group(who, group))
-        err = hy_group_ban(load->hosts, group, until_s - now);
+        err = hy_group_ban(load->hosts, group, seconds_of(until_s, now, HYPHA_ERR_LIMIT));
     else
-        err = merge_host(load->hosts, who, until_s - now, parse_reason(why));
+        err = merge_host(
+            load->hosts, who, seconds_of(until_s, now, parse_reason(why)), parse_reason(why));
     load->merged += err == HYPHA_OK ? 1 : 0;
     return err;
 }
@@ -141,8 +152,9 @@ enum hypha_err hy_hosts_load_bans(struct hy_hosts *hosts)
     err = hy_file_read(hosts, path, fd, MAX_FILE_BYTES, &bytes, &whole);
     (void)close(fd);
     rest = hypha_writer_span(&bytes);
-    while (err == HYPHA_OK && rest.len > 0)
+    while (err == HYPHA_OK && rest.len > 0 && load.merged < MAX_BANS)
         err = load_line(&load, hy_file_take_line(&rest));
+    whole = whole && rest.len == 0; /* more than the list can hold */
     hypha_writer_fini(&bytes);
     if (err != HYPHA_OK)
         return err;

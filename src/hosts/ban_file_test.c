@@ -211,6 +211,55 @@ static void damaged_lines_are_skipped(void **state)
     files_remove(&files);
 }
 
+/* The clock was ahead when they were saved, or is behind now.
+ * spec: network.md#47-block-and-ban MUST: bans expire */
+static void a_wrong_clock_bans_nobody_for_years(void **state)
+{
+    struct files files = files_make();
+    struct hosts_room room;
+    char text[300];
+
+    (void)state;
+    (void)snprintf(text, sizeof text,
+        "tcp://44.1.1.1\t%llu\tPAYLOAD\nipv4/44.2\t%llu\tLIMIT\n"
+        "tcp://44.3.1.1:1\t%llu\tBANNED\n",
+        NOW + 500000000ULL, NOW + 500000000ULL, NOW + 500000000ULL);
+    write_bans(&files, text);
+    open_room(&room, &files);
+    must(hy_hosts_load_bans(room.hosts));
+    assert_true(room_is_banned(&room, "tcp://44.1.1.1:1"));
+    assert_true(room_is_banned(&room, "tcp://44.2.1.1:1"));
+    hy_sim_run_for(room.sim, 86401 * 1000);
+    assert_false(room_is_banned(&room, "tcp://44.1.1.1:1"));
+    assert_false(room_is_banned(&room, "tcp://44.2.1.1:1"));
+    assert_true(room_is_banned(&room, "tcp://44.3.1.1:1")); /* by hand: as long as they said */
+    room_close(&room);
+    files_remove(&files);
+}
+
+/* A file that somebody has filled: what the list can hold is read, the rest stays in a copy. */
+static void a_huge_file_costs_little(void **state)
+{
+    struct files files = files_make();
+    FILE *file = fopen(files.bans, "w");
+    struct hosts_room room;
+
+    (void)state;
+    assert_non_null(file);
+    for (unsigned i = 0; i < 60000; i++)
+        assert_true(fprintf(file, "tcp://11.%u.%u.%u\t9999999999\tPAYLOAD\n", i >> 16, i >> 8 & 255,
+                        i & 255) > 0);
+    assert_int_equal(fclose(file), 0);
+    open_room(&room, &files);
+    must(hy_hosts_load_bans(room.hosts));
+    assert_int_equal(hy_hosts_count(room.hosts, HYPHA_COLOUR_BLACK), 10000);
+    ban(&room, "tcp://44.1.1.1", 60, HYPHA_ERR_PAYLOAD);
+    must(hy_hosts_save_bans(room.hosts));
+    assert_int_equal(access(files.copy, F_OK), 0);
+    room_close(&room);
+    files_remove(&files);
+}
+
 static void disks_and_memory_may_fail(void **state)
 {
     struct files files = files_make();
@@ -259,6 +308,8 @@ int main(void)
         cmocka_unit_test(bans_outlive_the_program),
         cmocka_unit_test(a_change_is_saved_soon),
         cmocka_unit_test(damaged_lines_are_skipped),
+        cmocka_unit_test(a_wrong_clock_bans_nobody_for_years),
+        cmocka_unit_test(a_huge_file_costs_little),
         cmocka_unit_test(disks_and_memory_may_fail),
     };
 

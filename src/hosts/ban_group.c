@@ -98,11 +98,18 @@ enum hypha_err hy_group_ban(struct hy_hosts *hosts, const char *name, uint64_t s
     return HYPHA_OK;
 }
 
-/* How many hosts of the group are banned for what they did, each by one name; up to enough. */
+/* Who speaks of another network, or no word of ours, may be any server whose address somebody told
+ * us: three of those must not cost their whole network. */
+static bool is_guilt(enum hypha_err why)
+{
+    return why != HYPHA_ERR_BANNED && why != HYPHA_ERR_MAGIC && why != HYPHA_ERR_VERSION;
+}
+
+/* How many hosts of the group are banned for what they did, each subscriber once; up to enough. */
 static size_t count_banned(const struct hy_hosts *hosts, const char *name)
 {
-    char group[HY_HOST_GROUP_BYTES], host_name[HY_HOST_NAME_BYTES];
-    uint64_t seen[BANNED_HOSTS];
+    uint64_t seen[BANNED_HOSTS], group = hy_book_hash(&hosts->book, name);
+    char host_name[HY_HOST_NAME_BYTES];
     size_t count = 0;
 
     for (size_t i = 0; i < hy_book_count(&hosts->book, HYPHA_COLOUR_BLACK); i++) {
@@ -110,10 +117,9 @@ static size_t count_banned(const struct hy_hosts *hosts, const char *name)
         uint64_t hash;
         bool twice = false;
 
-        if (host->ban_why == HYPHA_ERR_BANNED || !hy_host_is_black(hosts, host) ||
-            !group_of(hosts, host->url, group) || strcmp(group, name) != 0)
+        if (host->group != group || !is_guilt(host->ban_why) || !hy_host_is_black(hosts, host))
             continue;
-        hash = hy_book_hash(&hosts->book, hy_host_name(host->url, host_name));
+        hash = hy_book_hash(&hosts->book, hy_host_block(host->url, host_name));
         for (size_t k = 0; k < count && !twice; k++)
             twice = seen[k] == hash;
         if (!twice)

@@ -67,7 +67,7 @@ bool hy_hosts_offend(struct hy_hosts *hosts, const struct hypha_url *address, ui
     if (hypha_url_host(address)[0] == '\0' ||
         (!hosts->settings->localnet && hy_host_is_local(address)))
         return false;
-    score = take(hosts, hy_host_name(address, name));
+    score = take(hosts, hy_host_block(address, name));
     if (score == NULL)
         return false;
     fade(hosts, score);
@@ -81,7 +81,7 @@ bool hy_hosts_offend(struct hy_hosts *hosts, const struct hypha_url *address, ui
 void hy_score_forget(struct hy_hosts *hosts, const struct hypha_url *url)
 {
     char name[HY_HOST_NAME_BYTES];
-    struct hy_score *score = find(hosts, hy_host_name(url, name));
+    struct hy_score *score = find(hosts, hy_host_block(url, name));
 
     if (score != NULL)
         forget(hosts, score);

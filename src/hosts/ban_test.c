@@ -8,13 +8,19 @@
 
 static const struct hosts_plan plan = { .active = { "tcp", "tcp+tls" }, .black_host = "1.2.3.4" };
 
-static bool ban_peer(struct hosts_room *room, const char *text, enum hypha_session session)
+static bool ban_peer_for(
+    struct hosts_room *room, const char *text, enum hypha_session session, enum hypha_err why)
 {
     struct hypha_url *url = fixture_url(text);
-    bool banned = hy_hosts_ban_peer(room->hosts, url, session, HYPHA_ERR_MAGIC);
+    bool banned = hy_hosts_ban_peer(room->hosts, url, session, why);
 
     hypha_url_unref(url);
     return banned;
+}
+
+static bool ban_peer(struct hosts_room *room, const char *text, enum hypha_session session)
+{
+    return ban_peer_for(room, text, session, HYPHA_ERR_PAYLOAD);
 }
 
 static void ban(struct hosts_room *room, const char *text, uint64_t seconds)
@@ -266,6 +272,74 @@ static void groups_that_are_never_banned(void **state)
     room_close(&room);
 }
 
+/* Somebody gossips addresses of any servers in a network that he wants us to give up. */
+static void strangers_do_not_bring_down_their_network(void **state)
+{
+    struct hosts_room room;
+    char url[48];
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    (void)room_receive(&room, "tcp://44.1.9.9:1", NOW);
+    for (unsigned i = 1; i <= 9; i++) {
+        (void)snprintf(url, sizeof url, "tcp://44.1.0.%u:22", i);
+        assert_true(ban_peer_for(
+            &room, url, HYPHA_SESSION_OUTBOUND, i % 2 == 0 ? HYPHA_ERR_MAGIC : HYPHA_ERR_VERSION));
+        assert_true(room_is_banned(&room, url));
+    }
+    assert_false(room_is_banned(&room, "tcp://44.1.0.10:22"));
+    assert_int_equal(room_colour(&room, "tcp://44.1.9.9:1", NULL), HYPHA_COLOUR_GREY);
+    room_close(&room);
+}
+
+/* Who has an IPv6 /64 comes from another address each time. */
+static void an_ipv6_subscriber_is_one(void **state)
+{
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &plan, 1);
+    assert_true(ban_peer(&room, "tcp://[2600:1:2:3::5]:40000", HYPHA_SESSION_INBOUND));
+    assert_true(room_is_banned(&room, "tcp://[2600:1:2:3::5]:9"));
+    assert_true(room_is_banned(&room, "tcp://[2600:1:2:3:ffff::6]:40001"));
+    assert_false(room_is_banned(&room, "tcp://[2600:1:2:4::5]:40000"));
+    assert_false(room_is_banned(&room, "tcp+tls://[2600:1:2:3::5]:40000"));
+    assert_true(unban(&room, "tcp://[2600:1:2:3:1::1]:7"));
+    assert_false(room_is_banned(&room, "tcp://[2600:1:2:3::5]:9"));
+    /* Nor is it three hosts of its /32. */
+    for (unsigned i = 1; i <= 9; i++) {
+        char url[48];
+
+        (void)snprintf(url, sizeof url, "tcp://[2600:1:2:3::%x]:1", i);
+        assert_true(ban_peer(&room, url, HYPHA_SESSION_OUTBOUND));
+    }
+    assert_false(room_is_banned(&room, "tcp://[2600:1:ffff::1]:1"));
+    room_close(&room);
+}
+
+/* Somebody behind the address of a configured peer misbehaves until its address is banned. */
+static void configured_hosts_do_not_pay_for_their_neighbours(void **state)
+{
+    static const struct hosts_plan friends = {
+        .active = { "tcp" }, .peers = { "tcp://44.1.1.1:7" }, .seeds = { "tcp://44.2.1.2:7" }
+    };
+    struct hosts_room room;
+
+    (void)state;
+    room_open(&room, &friends, 1);
+    assert_true(ban_peer(&room, "tcp://44.1.1.1:40000", HYPHA_SESSION_INBOUND));
+    assert_true(ban_peer(&room, "tcp://44.2.1.2:40000", HYPHA_SESSION_INBOUND));
+    assert_true(room_is_banned(&room, "tcp://44.1.1.1:40000"));
+    assert_false(room_is_banned(&room, "tcp://44.1.1.1:7"));
+    assert_false(room_is_banned(&room, "tcp://44.2.1.2:7"));
+    /* What it does itself it is banned for, as others are. */
+    assert_true(ban_peer(&room, "tcp://44.1.1.1:7", HYPHA_SESSION_MANUAL));
+    assert_true(room_is_banned(&room, "tcp://44.1.1.1:7"));
+    hy_sim_run_for(room.sim, DAY * 1000);
+    assert_false(room_is_banned(&room, "tcp://44.1.1.1:7"));
+    room_close(&room);
+}
+
 static bool offend(struct hosts_room *room, const char *text, uint64_t milli)
 {
     struct hypha_url *url = fixture_url(text);
@@ -362,6 +436,9 @@ int main(void)
         cmocka_unit_test(the_third_bans_the_group),
         cmocka_unit_test(a_group_is_unbanned_with_a_host),
         cmocka_unit_test(groups_that_are_never_banned),
+        cmocka_unit_test(strangers_do_not_bring_down_their_network),
+        cmocka_unit_test(an_ipv6_subscriber_is_one),
+        cmocka_unit_test(configured_hosts_do_not_pay_for_their_neighbours),
         cmocka_unit_test(offences_add_up_and_fade),
         cmocka_unit_test(every_ban_is_listed),
     };

@@ -78,7 +78,7 @@ static struct hy_host **free_cell(struct bucket bucket, const struct hy_host *ho
         struct hy_host **cell = &bucket.cells[(at + i) % bucket.count];
 
         if (*cell == NULL)
-            return cell;
+            return cell; /* cppcheck-suppress returnDanglingLifetime */
     }
     return NULL;
 }
@@ -151,7 +151,7 @@ static struct hy_host *worst(
     struct hy_host *found = NULL;
     unsigned most = 0;
 
-    for (size_t i = 0; i < bucket.count; i++) {
+    for (size_t i = 0; bucket.cells != NULL && i < bucket.count; i++) {
         struct hy_host *host = bucket.cells[i];
         unsigned bad = badness(host, newcomer, now_s);
 

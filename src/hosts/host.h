@@ -173,6 +173,10 @@ struct hy_host_key {
 bool hy_host_key_of(const struct hypha_url *url, struct hy_host_key *ret_key);
 /* The same for all ports of scheme and host. */
 bool hy_host_key_any_port(const struct hypha_url *url, struct hy_host_key *ret_key);
+/* The same for all of an IPv6 /64, whose first address stands for it. False: no IPv6 literal. */
+bool hy_host_key_block(const struct hypha_url *url, struct hy_host_key *ret_key);
+/* Who is one subscriber: as hy_host_name(), but the first address of an IPv6 /64. */
+const char *hy_host_block(const struct hypha_url *url, char into[HY_HOST_NAME_BYTES]);
 /* The host alone: lower case, an IP in its normal form. "" if there is none or it is too long. */
 const char *hy_host_name(const struct hypha_url *url, char into[HY_HOST_NAME_BYTES]);
 /* The URL by which a host is listed, dialled and announced. Errors: NOMEM, URL. */

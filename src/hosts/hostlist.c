@@ -82,12 +82,14 @@ struct entry {
 static enum hypha_err take_history(
     struct hy_hosts *hosts, struct hy_host *host, const struct entry *entry)
 {
+    uint64_t now = hy_wall_s(hosts->loop);
+
     if (host->colour != HY_COLOUR_NONE)
         return HYPHA_OK; /* we know better */
     host->failures = entry->failures < HY_RETRY_DOUBLINGS ? (unsigned)entry->failures
                                                           : HY_RETRY_DOUBLINGS;
     if (entry->colour == HYPHA_COLOUR_WHITE || entry->colour == HYPHA_COLOUR_GOLD)
-        host->success_s = entry->last_seen;
+        host->success_s = entry->last_seen < now ? entry->last_seen : now;
     if (entry->source_group[0] == '\0')
         return HYPHA_OK;
     return hy_host_set_source_group(hosts, host, entry->source_group);

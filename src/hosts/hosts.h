@@ -180,10 +180,13 @@ const char *hy_host_group(
 
 /* ---- bans (network.md 4.7, 10) ---- */
 
-/* Exact, or without port: all ports of scheme and host; or its whole group. */
+/* Exact, or without port: all ports of scheme and host (of the IPv6 /64 if the entry is its first
+ * address); or its whole group. */
 bool hy_hosts_is_banned(const struct hy_hosts *hosts, const struct hypha_url *url);
-/* Ban the peer of a channel by its session's scope; local addresses only with localnet. The third
- * host of one network (IPv4 /16, IPv6 /32; never on localnet) bans the network.
+/* Ban the peer of a channel by its session's scope (who came in by IPv6, with its /64, which is one
+ * subscriber's); local addresses only with localnet. The third
+ * host of one network (IPv4 /16, IPv6 /32; never on localnet) bans the network, unless all that
+ * is wrong with it is that it is no node of ours (MAGIC, VERSION).
  * Returns true if something was recorded. */
 bool hy_hosts_ban_peer(struct hy_hosts *hosts, const struct hypha_url *address,
     enum hypha_session session, enum hypha_err why);

@@ -447,8 +447,8 @@ static bool is_worn(struct hosts_room *room, const char *url)
     return colour == HYPHA_COLOUR_WHITE && room_colour(room, url, NULL) == HYPHA_COLOUR_GREY;
 }
 
-/* spec: network.md 10, back-off: white is lost after three failures in a row and seven days without
- * success; both are needed */
+/* spec: network.md MUST 10-h: both are needed, three failures in a row and seven days without
+ * success */
 static void test_white_is_lost_late(void **state)
 {
     static const char url[] = "tcp://8.8.8.8:1";

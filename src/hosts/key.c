@@ -53,6 +53,25 @@ const char *hy_host_name(const struct hypha_url *url, char into[HY_HOST_NAME_BYT
     return into;
 }
 
+/* One subscriber has all of an IPv6 /64, and may come from another address each time. */
+static bool take_block(const struct hypha_url *url, struct hy_ip *ret_ip)
+{
+    if (!hy_url_ip(url, ret_ip) || ret_ip->len != 16)
+        return false;
+    memset(ret_ip->bytes + 8, 0, 8);
+    return true;
+}
+
+const char *hy_host_block(const struct hypha_url *url, char into[HY_HOST_NAME_BYTES])
+{
+    struct hy_ip ip;
+
+    if (!take_block(url, &ip))
+        return hy_host_name(url, into);
+    put_ip(&ip, into);
+    return into;
+}
+
 /* Elsewhere a path says nothing about whom a dial reaches. */
 static const char *telling_path(const struct hypha_url *url)
 {
@@ -99,6 +118,19 @@ bool hy_host_key_of(const struct hypha_url *url, struct hy_host_key *ret_key)
 bool hy_host_key_any_port(const struct hypha_url *url, struct hy_host_key *ret_key)
 {
     return make_key(url, false, ret_key);
+}
+
+bool hy_host_key_block(const struct hypha_url *url, struct hy_host_key *ret_key)
+{
+    char name[HY_HOST_NAME_BYTES];
+    struct hy_ip ip;
+
+    if (!take_block(url, &ip))
+        return false;
+    put_ip(&ip, name);
+    ret_key->len = 0;
+    return append(ret_key, hypha_url_scheme(url)) && append(ret_key, "://") &&
+        append(ret_key, name);
 }
 
 enum hypha_err hy_host_url(const struct hypha_url *url, struct hypha_url **ret_url)

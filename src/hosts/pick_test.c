@@ -379,7 +379,7 @@ static void test_groups_on_localnet(void **state)
     room_close(&room);
 }
 
-/* spec: network.md MUST 10-f: per host 1, 2, 4 .. 64 min, with jitter */
+/* spec: network.md MUST 10-f, 10-g: each pause is a little longer or shorter than the last time */
 static void test_back_off(void **state)
 {
     static const char url[] = "tcp://8.8.8.1:1", other[] = "tcp://8.8.8.2:1";

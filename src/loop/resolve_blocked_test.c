@@ -20,8 +20,11 @@ static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static unsigned asked, answered;
 static bool may_answer;
 
-/* Takes the place of the library's. */
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+/* Takes the place of the library's: by its symbol, as the header's parameters have reserved names.
+ */
+int silent_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+    struct addrinfo **ret_infos) __asm__("getaddrinfo");
+int silent_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
     struct addrinfo **ret_infos)
 {
     (void)host;

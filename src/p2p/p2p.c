@@ -187,14 +187,19 @@ static enum hypha_err create_sessions(struct hypha_p2p *p2p)
 
 static void begin_stop(struct hypha_p2p *p2p, enum hypha_err why)
 {
-    if (p2p->state == HY_P2P_RUNNING) {
-        save_hostlist(p2p);
-        (void)hy_hosts_save_anchors(p2p->net.hosts); /* it has logged why not */
-    }
+    bool was_running = p2p->state == HY_P2P_RUNNING;
+
+    /* First: whoever reads the log may call stop, too. */
     p2p->state = HY_P2P_STOPPING_MANUAL;
     p2p->why = why;
     p2p->net.stopping = true;
     hy_timer_stop(&p2p->save);
+    if (why == HYPHA_OK)
+        hy_log_info(&p2p->net.log, TARGET, "[P2P] Stopping P2P subsystem");
+    if (was_running) {
+        save_hostlist(p2p);
+        (void)hy_hosts_save_anchors(p2p->net.hosts); /* it has logged why not */
+    }
     stop_stage(p2p);
 }
 
@@ -357,7 +362,6 @@ void hypha_p2p_stop(struct hypha_p2p *p2p)
 {
     if (p2p->state != HY_P2P_STARTING && p2p->state != HY_P2P_RUNNING)
         return;
-    hy_log_info(&p2p->net.log, TARGET, "[P2P] Stopping P2P subsystem");
     begin_stop(p2p, HYPHA_OK);
 }
 

@@ -211,9 +211,11 @@ static enum hypha_err take_line(struct hy_rpc_client *client, struct hypha_span 
 {
     struct hy_rpc_notification notification;
     struct hy_rpc_reply reply;
-    json_t *root = hy_rpc_json_parse(line);
-    enum hypha_err err = HYPHA_OK;
+    json_t *root = NULL;
+    enum hypha_err err = hy_rpc_json_parse(line, &root);
 
+    if (err != HYPHA_OK)
+        return err;
     if (hy_rpc_notification_of(root, &notification))
         take_notification(client, &notification);
     else if ((err = hy_rpc_reply_of(root, line, &reply)) == HYPHA_OK)

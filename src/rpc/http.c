@@ -1,5 +1,9 @@
+/* rpc/http.c - heads are read strictly, by hand: one wrong byte and the request is refused.
+ *
+ * spec: apps.md 2.2 */
 #include "rpc/http.h"
 #include "base/span.h"
+#include "base/token.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -328,17 +332,6 @@ enum hy_rpc_http_got hy_rpc_http_next(struct hy_rpc_http *http, struct hy_rpc_ht
 
 /* ---- whom we listen to ---- */
 
-bool hy_rpc_token_equal(const char *token, struct hypha_span given)
-{
-    volatile uint8_t differs = 0;
-
-    if (given.len != strlen(token))
-        return false;
-    for (size_t i = 0; i < given.len; i++)
-        differs = (uint8_t)(differs | (uint8_t)(given.at[i] ^ (uint8_t)token[i]));
-    return differs == 0;
-}
-
 /* Split "host:port". False: neither. */
 static bool split_host(
     struct hypha_span text, uint16_t port, struct hypha_span *ret_host, unsigned *ret_port)
@@ -427,7 +420,7 @@ static bool knows_token(const char *token, struct hypha_span authorization)
     struct hypha_span scheme, rest = authorization;
 
     return cut(&rest, ' ', &scheme) && is_named(scheme, "bearer") &&
-        hy_rpc_token_equal(token, trim(rest));
+        hy_token_equal(token, trim(rest));
 }
 
 enum hy_rpc_http_status hy_rpc_http_judge(

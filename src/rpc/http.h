@@ -78,9 +78,6 @@ enum hy_rpc_http_status hy_rpc_http_judge(
 /* For people; static. */
 const char *hy_rpc_http_why(enum hy_rpc_http_status status);
 
-/* The same bytes, in a time that tells only the length. */
-bool hy_rpc_token_equal(const char *token, struct hypha_span given);
-
 /* A whole response. close: it is the last. False: no memory, nothing was put. */
 bool hy_rpc_http_put_response(
     struct hy_rpc_buffer *out, enum hy_rpc_http_status status, bool close, struct hypha_span body);

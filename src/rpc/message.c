@@ -33,46 +33,6 @@ const char *hy_rpc_code_text(int code)
     }
 }
 
-void hy_rpc_json_init(void)
-{
-    json_set_alloc_funcs(hy_alloc, hy_free);
-}
-
-/* Nesting is counted first: neither the parser nor the free of its tree may recurse at will. */
-static bool is_shallow(struct hypha_span text)
-{
-    bool in_string = false;
-    int depth = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > HY_RPC_MAX_DEPTH)
-                return false;
-        } else if (c == ']' || c == '}') {
-            depth--;
-        }
-    }
-    return true;
-}
-
-json_t *hy_rpc_json_parse(struct hypha_span text)
-{
-    const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL;
-
-    if (text.len == 0 || !is_shallow(text))
-        return NULL;
-    return json_loadb((const char *)text.at, text.len, flags, NULL);
-}
-
 /* An integer, or a string that holds one. spec: apps.md 2.3 */
 static bool read_id(const json_t *value, int64_t *ret_id)
 {
@@ -97,12 +57,13 @@ static bool read_id(const json_t *value, int64_t *ret_id)
 
 int hy_rpc_request_parse(struct hypha_span line, struct hy_rpc_request *ret_request)
 {
-    struct hy_rpc_request request = { .root = hy_rpc_json_parse(line) };
+    struct hy_rpc_request request = { 0 };
     int code = HY_RPC_OK;
+    enum hypha_err err = hy_rpc_json_parse(line, &request.root);
 
-    if (request.root == NULL) {
+    if (err != HYPHA_OK) {
         *ret_request = request;
-        return HY_RPC_PARSE_ERROR;
+        return err == HYPHA_ERR_NOMEM ? HY_RPC_INTERNAL_ERROR : HY_RPC_PARSE_ERROR;
     }
     const json_t *version = json_object_get(request.root, "jsonrpc");
     const json_t *method = json_object_get(request.root, "method");
@@ -234,9 +195,11 @@ enum hypha_err hy_rpc_reply_of(
 enum hypha_err hy_rpc_reply_parse(
     struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root)
 {
-    json_t *root = hy_rpc_json_parse(line);
-    enum hypha_err err = hy_rpc_reply_of(root, line, ret_reply);
+    json_t *root = NULL;
+    enum hypha_err err = hy_rpc_json_parse(line, &root);
 
+    if (err == HYPHA_OK)
+        err = hy_rpc_reply_of(root, line, ret_reply);
     if (err != HYPHA_OK)
         json_decref(root);
     else

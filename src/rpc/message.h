@@ -1,16 +1,13 @@
-/* rpc/message.h - JSON-RPC 2.0 objects: judge a request, write an answer.
- *
- * Bounded before it is parsed: nesting to HY_RPC_MAX_DEPTH, no key twice, UTF-8 only.
- * spec: apps.md 2.3 */
+/* rpc/message.h - JSON-RPC 2.0 objects: judge a request, write an answer. spec: apps.md 2.3 */
 #ifndef HY_RPC_MESSAGE_H
 #define HY_RPC_MESSAGE_H
 
 #include "rpc/buffer.h"
+#include "rpc/json.h"
 #include <hypha/err.h>
 #include <stdint.h>
 
-#define HY_RPC_MAX_DEPTH 64
-#define HY_RPC_AUTH      "rpc.auth" /* the method that takes the access token */
+#define HY_RPC_AUTH "rpc.auth" /* the method that takes the access token */
 
 enum hy_rpc_code {
     HY_RPC_OK = 0,
@@ -28,12 +25,6 @@ enum hy_rpc_code {
 /* The text that goes with a code; static. */
 const char *hy_rpc_code_text(int code);
 
-/* Make jansson take its memory from base/alloc.h. Before anything else of it; repeatable. */
-void hy_rpc_json_init(void);
-
-/* Parse one JSON value of any kind. NULL: not JSON, too deep, or no memory. */
-json_t *hy_rpc_json_parse(struct hypha_span text);
-
 struct hy_rpc_id {
     bool known; /* else it is answered as null */
     int64_t number;
@@ -46,7 +37,8 @@ struct hy_rpc_request {
     json_t *params; /* array, object, or NULL: absent, which is [] */
 };
 
-/* HY_RPC_OK or the error to answer with; `id` is filled as far as it can be read. */
+/* HY_RPC_OK or the error to answer with (no memory: INTERNAL_ERROR); `id` is filled as far as it
+ * can be read. */
 int hy_rpc_request_parse(struct hypha_span line, struct hy_rpc_request *ret_request);
 void hy_rpc_request_fini(struct hy_rpc_request *request);
 
@@ -73,7 +65,8 @@ struct hy_rpc_reply {
 /* MALFORMED unless `root` is a response; what ret_reply points to belongs to it. */
 enum hypha_err hy_rpc_reply_of(
     const json_t *root, struct hypha_span line, struct hy_rpc_reply *ret_reply);
-/* The same for a line. ret_root owns what the reply points to; json_decref() it. */
+/* The same for a line. ret_root owns what the reply points to; json_decref() it.
+ * Errors: MALFORMED, NOMEM. */
 enum hypha_err hy_rpc_reply_parse(
     struct hypha_span line, struct hy_rpc_reply *ret_reply, json_t **ret_root);
 

@@ -1,6 +1,7 @@
 /* rpc/request.c - what comes in: bytes become requests, in lines or over HTTP, and requests
  * become calls, if the client may ask. */
 #include "base/span.h"
+#include "base/token.h"
 #include "rpc/connection.h"
 
 #include <string.h>
@@ -77,7 +78,7 @@ static void authorise(
     const json_t *given = json_array_get(params, 0);
 
     if (json_array_size(params) == 1 && json_is_string(given) &&
-        hy_rpc_token_equal(hy_rpc_server_token(connection->server),
+        hy_token_equal(hy_rpc_server_token(connection->server),
             hy_span(json_string_value(given), json_string_length(given)))) {
         set_authorised(connection);
         hy_rpc_call_result(call, json_true());

@@ -211,9 +211,16 @@ static void test_order(void **state)
     stop_server();
 }
 
+static void take_name(const char *name, void *user)
+{
+    assert_string_equal(name, "not_there");
+    ++*(int *)user;
+}
+
 static void test_disabled(void **state)
 {
     struct raw raw;
+    int unknown = 0;
 
     (void)state;
     set_up_server(NULL, "tcp://127.0.0.1:0");
@@ -224,6 +231,51 @@ static void test_disabled(void **state)
     raw_send(&raw, REQUEST(1, "echo", "[]") "\n" REQUEST(2, "not_there", "[]") "\n");
     raw_expect(&raw, 2, ERROR(1, -32601, "method not found") ERROR(2, -32601, "method not found"));
     raw_close(&raw);
+    hy_rpc_server_each_unknown(server, take_name, &unknown);
+    assert_int_equal(unknown, 1);
+    hy_rpc_server_enable_all(server);
+    hy_rpc_server_each_unknown(server, take_name, &unknown);
+    assert_int_equal(unknown, 1);
+    stop_server();
+}
+
+/* A long string, a long key, a long number; the nth allocation fails: the answer, an internal
+ * error or a closed connection, and never the words that the text was wrong. */
+static void test_no_memory(void **state)
+{
+    static char text[3 * 20000 + 200];
+    char x[20000], digits[20000];
+
+    (void)state;
+    set_up_server(NULL, "tcp://127.0.0.1:0");
+    memset(x, 'x', sizeof x - 1);
+    memset(digits, '1', sizeof digits - 1);
+    x[sizeof x - 1] = digits[sizeof digits - 1] = '\0';
+    (void)snprintf(text, sizeof text,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[\"%s\",{\"%s\":0.%s}]}\n", x,
+        x, digits);
+    for (size_t n = 0, good = 0; good == 0; n++) {
+        struct raw raw;
+
+        raw_open(&raw);
+        while (hy_rpc_server_connection_count(server) == 0)
+            run_for(1);
+        hy_alloc_fail_once(n);
+        raw_send(&raw, text);
+        raw.want_lines = 1;
+        while (raw.lines == 0 && !raw.ended)
+            must(hypha_loop_run(loop));
+        good = hy_alloc_count() <= n;
+        hy_alloc_fail_after(SIZE_MAX);
+        if (raw.lines == 1 && strstr(raw.got, "\"error\"") != NULL)
+            assert_non_null(strstr(raw.got, "\"code\":-32603"));
+        if (good)
+            assert_non_null(strstr(raw.got, "\"result\":[\"xxx"));
+        raw_close(&raw);
+        while (hy_rpc_server_connection_count(server) > 0)
+            run_for(1);
+        assert_true(n < 300);
+    }
     stop_server();
 }
 
@@ -437,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_half_close_tls),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_disabled),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_too_many_connections),
         cmocka_unit_test(test_long_request),
         cmocka_unit_test(test_backpressure),

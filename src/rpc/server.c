@@ -1,6 +1,8 @@
+/* rpc/server.c - the methods, the clients and the listening socket of one server. */
 #include "rpc/server.h"
 #include "base/alloc.h"
 #include "base/map.h"
+#include "base/token.h"
 #include "rpc/connection.h"
 #include "rpc/endpoint.h"
 #include "transport/transport.h"
@@ -104,11 +106,8 @@ enum hypha_err hy_rpc_server_set_token(struct hy_rpc_server *server, const char 
     char *copy = NULL;
 
     if (token != NULL) {
-        if (strlen(token) < HY_RPC_TOKEN_MIN_BYTES || strlen(token) > HY_RPC_TOKEN_MAX_BYTES)
+        if (!hy_token_is_valid(token))
             return HYPHA_ERR_INVALID;
-        for (const char *at = token; *at != '\0'; at++)
-            if (*at < '!' || *at > '~')
-                return HYPHA_ERR_INVALID;
         copy = hy_strdup(token);
         if (copy == NULL)
             return HYPHA_ERR_NOMEM;
@@ -187,6 +186,16 @@ void hy_rpc_server_enable_all(struct hy_rpc_server *server)
 
     HASH_ITER (hh, server->methods, entry, next)
         entry->disabled = false;
+}
+
+void hy_rpc_server_each_unknown(
+    const struct hy_rpc_server *server, void (*each)(const char *name, void *user), void *user)
+{
+    struct method_entry *entry, *next;
+
+    HASH_ITER (hh, server->methods, entry, next)
+        if (entry->disabled && entry->method.cb == NULL)
+            each(entry->name, user);
 }
 
 /* The first name after `after` among those that can be called; NULL: none. */

@@ -48,13 +48,14 @@ enum hypha_err hy_rpc_server_disable(struct hy_rpc_server *server, const char *n
 
 /* Ask every client for this token before anything else: in line mode by the method `rpc.auth`
  * with params [TOKEN], over HTTP by "Authorization: Bearer TOKEN". NULL: none is asked for, and
- * only loopback and unix addresses can be listened on. Before listening. Errors: NOMEM; INVALID:
- * too short, too long, or not printable ASCII without blanks. spec: apps.md 2.1 */
-#define HY_RPC_TOKEN_MIN_BYTES 16
-#define HY_RPC_TOKEN_MAX_BYTES 1024
+ * only loopback and unix addresses can be listened on. Before listening. Errors: NOMEM; INVALID: by
+ * base/token.h it is none. spec: apps.md 2.1 */
 enum hypha_err hy_rpc_server_set_token(struct hy_rpc_server *server, const char *token);
 /* Names of all methods that are not disabled, in alphabetical order. */
 void hy_rpc_server_each_method(
+    const struct hy_rpc_server *server, void (*each)(const char *name, void *user), void *user);
+/* Names that are disabled though there is no such method: somebody has mistyped one. */
+void hy_rpc_server_each_unknown(
     const struct hy_rpc_server *server, void (*each)(const char *name, void *user), void *user);
 /* Allow all again, for a reload. */
 void hy_rpc_server_enable_all(struct hy_rpc_server *server);
@@ -78,6 +79,7 @@ void hy_rpc_server_stop(struct hy_rpc_server *server);
 void hy_rpc_call_result(struct hy_rpc_call *call, json_t *result);
 /* message NULL: the code's own text. */
 void hy_rpc_call_error(struct hy_rpc_call *call, int code, const char *message);
+
 /* ---- subscriptions. spec: apps.md 2.4 ---- */
 
 struct hy_rpc_subscription;

@@ -1,3 +1,4 @@
+/* rpc/subscription.c - notices, and a ring of them for each subscriber. */
 #include "rpc/subscription.h"
 #include "base/alloc.h"
 #include "base/span.h"

@@ -7,38 +7,24 @@
 
 #include <assert.h>
 
-#define JITTER_PERCENT 25U
-
 static const struct hy_direct_discovery_move nothing = { HY_DIRECT_DISCOVERY_DO_NOTHING, false };
-
-/* ms, moved by up to JITTER_PERCENT up or down. */
-static uint64_t jitter(uint64_t ms, uint32_t chance)
-{
-    uint64_t reach = ms * JITTER_PERCENT / 100;
-
-    return ms - reach + ((2 * reach * chance) >> 32);
-}
 
 static struct hy_direct_discovery_move rest(
     struct hy_direct_discovery *discovery, const struct hy_direct_discovery_facts *facts)
 {
     discovery->state = HY_DIRECT_DISCOVERY_RESTING;
-    discovery->due_ms = facts->now_ms + jitter(facts->attempt_ms, facts->chance);
+    discovery->due_ms = facts->now_ms + hy_seed_backoff_jitter(facts->attempt_ms, facts->chance);
     return (struct hy_direct_discovery_move){ HY_DIRECT_DISCOVERY_DO_REST, true };
 }
 
 static struct hy_direct_discovery_move seed_or_rest(
     struct hy_direct_discovery *discovery, const struct hy_direct_discovery_facts *facts)
 {
-    uint64_t next = (uint64_t)discovery->seed_pause_ms * 2;
-
-    if (!facts->seeds || facts->untried || facts->now_ms < discovery->seed_not_before_ms)
+    if (!facts->seeds || facts->untried ||
+        hy_seed_backoff_left_ms(&discovery->seeds, facts->now_ms) > 0)
         return rest(discovery, facts);
     discovery->state = HY_DIRECT_DISCOVERY_SEEDING;
-    discovery->seeded_ms = facts->now_ms;
-    discovery->seed_not_before_ms = facts->now_ms + jitter(discovery->seed_pause_ms, facts->chance);
-    discovery->seed_pause_ms = next < HY_DISCOVERY_SEED_LAST_MS ? (uint32_t)next
-                                                                : HY_DISCOVERY_SEED_LAST_MS;
+    hy_seed_backoff_asked(&discovery->seeds, facts->now_ms, facts->chance);
     discovery->due_ms = facts->now_ms + HY_DISCOVERY_SEED_WAIT_MS;
     return (struct hy_direct_discovery_move){ HY_DIRECT_DISCOVERY_DO_SEED, true };
 }
@@ -76,7 +62,7 @@ static struct hy_direct_discovery_move on_go(
     if (++discovery->attempt < HY_DIRECT_SLEEP_ATTEMPT)
         return begin_round(discovery, facts);
     discovery->state = HY_DIRECT_DISCOVERY_SLEEPING;
-    discovery->due_ms = facts->now_ms + jitter(facts->cooloff_ms, facts->chance);
+    discovery->due_ms = facts->now_ms + hy_seed_backoff_jitter(facts->cooloff_ms, facts->chance);
     return (struct hy_direct_discovery_move){ HY_DIRECT_DISCOVERY_DO_SLEEP, true };
 }
 
@@ -113,18 +99,6 @@ static struct hy_direct_discovery_move on_found(
     return rest(discovery, facts);
 }
 
-/* A connection: the seeds may be asked again as if for the first time. */
-static struct hy_direct_discovery_move on_peer(
-    struct hy_direct_discovery *discovery, const struct hy_direct_discovery_facts *facts)
-{
-    uint64_t again_ms = discovery->seeded_ms + jitter(HY_DISCOVERY_SEED_FIRST_MS, facts->chance);
-
-    discovery->seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS;
-    if (discovery->seed_not_before_ms > again_ms)
-        discovery->seed_not_before_ms = again_ms;
-    return nothing;
-}
-
 struct hy_direct_discovery_move hy_direct_discovery_step(struct hy_direct_discovery *discovery,
     enum hy_direct_discovery_event event, const struct hy_direct_discovery_facts *facts)
 {
@@ -136,7 +110,8 @@ struct hy_direct_discovery_move hy_direct_discovery_step(struct hy_direct_discov
         return (struct hy_direct_discovery_move){ HY_DIRECT_DISCOVERY_DO_STOP, false };
     }
     if (event == HY_DIRECT_DISCOVERY_ON_START && state == HY_DIRECT_DISCOVERY_STOPPED) {
-        *discovery = (struct hy_direct_discovery){ .seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS };
+        *discovery = (struct hy_direct_discovery){ .state = HY_DIRECT_DISCOVERY_STOPPED };
+        hy_seed_backoff_init(&discovery->seeds);
         return wait_again(discovery);
     }
     if (state == HY_DIRECT_DISCOVERY_STOPPED)
@@ -154,7 +129,8 @@ struct hy_direct_discovery_move hy_direct_discovery_step(struct hy_direct_discov
     case HY_DIRECT_DISCOVERY_ON_SEEDED:
         return state == HY_DIRECT_DISCOVERY_SEEDING ? rest(discovery, facts) : nothing;
     case HY_DIRECT_DISCOVERY_ON_PEER:
-        return on_peer(discovery, facts);
+        hy_seed_backoff_connected(&discovery->seeds, facts->chance);
+        return nothing;
     case HY_DIRECT_DISCOVERY_ON_TIMER:
         return on_timer(discovery, facts);
     case HY_DIRECT_DISCOVERY_ON_START:

@@ -23,6 +23,7 @@
 #ifndef HY_SESSION_DIRECT_DISCOVERY_H
 #define HY_SESSION_DIRECT_DISCOVERY_H
 
+#include "session/seed_backoff.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,10 +79,8 @@ struct hy_direct_discovery_facts {
 
 struct hy_direct_discovery {
     enum hy_direct_discovery_state state;
-    unsigned attempt;       /* as the events tell it */
-    uint32_t seed_pause_ms; /* the next back-off of seeding */
-    uint64_t seeded_ms;     /* when they were asked last */
-    uint64_t seed_not_before_ms;
+    unsigned attempt; /* as the events tell it */
+    struct hy_seed_backoff seeds;
     uint64_t due_ms; /* of the timer */
 };
 

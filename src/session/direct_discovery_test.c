@@ -157,10 +157,10 @@ static void dead_seeds_are_left_in_peace(void **unused)
             action = feed(&world, EVENT(TIMER));
         }
     }
-    assert_int_equal(world.discovery.seed_pause_ms, 300000);
+    assert_int_equal(world.discovery.seeds.pause_ms, 300000);
     assert_int_equal(feed(&world, EVENT(PEER)), ACTION(NOTHING));
-    assert_int_equal(world.discovery.seed_pause_ms, 5000);
-    assert_int_equal(world.discovery.seed_not_before_ms, world.discovery.seeded_ms + 5000);
+    assert_int_equal(world.discovery.seeds.pause_ms, 5000);
+    assert_int_equal(world.discovery.seeds.not_before_ms, world.discovery.seeds.asked_ms + 5000);
 }
 
 /* spec: network.md MUST 7.5-d: also by this discovery */

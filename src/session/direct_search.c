@@ -186,12 +186,12 @@ void hy_direct_search_info(
     const struct hy_direct_search *search, struct hypha_discovery_info *ret_info)
 {
     const struct hy_direct_discovery *discovery = &search->discovery;
-    uint64_t now_ms = hy_now_ms(search->net->loop), seed_ms = discovery->seed_not_before_ms;
+    uint64_t now_ms = hy_now_ms(search->net->loop);
     /* A fruitless round of getaddr makes the attempt jump there: the sleep is next. */
     bool fruitless = discovery->attempt + 1 >= HY_DIRECT_SLEEP_ATTEMPT;
 
     ret_info->state = state_name(discovery->state);
     ret_info->failures = fruitless ? 1 : 0;
     ret_info->next_ms = hy_timer_is_armed(&search->timer) ? discovery->due_ms - now_ms : 0;
-    ret_info->seed_wait_ms = seed_ms > now_ms ? seed_ms - now_ms : 0;
+    ret_info->seed_wait_ms = hy_seed_backoff_left_ms(&discovery->seeds, now_ms);
 }

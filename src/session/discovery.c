@@ -8,17 +8,8 @@
 #include <assert.h>
 
 #define DIALS_GRACE_MS 1000U
-#define JITTER_PERCENT 25U
 
 static const struct hy_discovery_move nothing = { HY_DISCOVERY_DO_NOTHING, false };
-
-/* ms, moved by up to JITTER_PERCENT up or down. */
-static uint64_t jitter(uint64_t ms, uint32_t chance)
-{
-    uint64_t reach = ms * JITTER_PERCENT / 100;
-
-    return ms - reach + ((2 * reach * chance) >> 32);
-}
 
 /* The pause between rounds: short at first, when most is to be found. */
 static uint64_t rest_ms(
@@ -26,7 +17,8 @@ static uint64_t rest_ms(
 {
     uint64_t rest = HY_DISCOVERY_REST_FIRST_MS << (discovery->rounds < 16 ? discovery->rounds : 16);
 
-    return jitter(rest < facts->attempt_ms ? rest : facts->attempt_ms, facts->chance);
+    return hy_seed_backoff_jitter(
+        rest < facts->attempt_ms ? rest : facts->attempt_ms, facts->chance);
 }
 
 static struct hy_discovery_move rest(struct hy_discovery *discovery, uint64_t until_ms)
@@ -57,15 +49,10 @@ static struct hy_discovery_move ask(
 static struct hy_discovery_move seed(
     struct hy_discovery *discovery, const struct hy_discovery_facts *facts)
 {
-    uint64_t next = (uint64_t)discovery->seed_pause_ms * 2;
-
     discovery->state = HY_DISCOVERY_SEEDING;
     discovery->failures = 0;
     discovery->waited = false;
-    discovery->seeded_ms = facts->now_ms;
-    discovery->seed_not_before_ms = facts->now_ms + jitter(discovery->seed_pause_ms, facts->chance);
-    discovery->seed_pause_ms = next < HY_DISCOVERY_SEED_LAST_MS ? (uint32_t)next
-                                                                : HY_DISCOVERY_SEED_LAST_MS;
+    hy_seed_backoff_asked(&discovery->seeds, facts->now_ms, facts->chance);
     discovery->due_ms = facts->now_ms + HY_DISCOVERY_SEED_WAIT_MS;
     return (struct hy_discovery_move){ HY_DISCOVERY_DO_SEED, true };
 }
@@ -83,14 +70,15 @@ static struct hy_discovery_move begin_round(
         return rest(discovery, facts->now_ms + DIALS_GRACE_MS);
     }
     if ((!facts->connected || fruitless) && may_seed &&
-        facts->now_ms >= discovery->seed_not_before_ms)
+        hy_seed_backoff_left_ms(&discovery->seeds, facts->now_ms) == 0)
         return seed(discovery, facts);
     if (facts->connected)
         return ask(discovery, facts);
     /* The slots look again meanwhile: a host's own back-off may be over. */
-    uint64_t look_again_ms = facts->now_ms + jitter(facts->attempt_ms, facts->chance);
-    if (may_seed && discovery->seed_not_before_ms < look_again_ms)
-        return rest(discovery, discovery->seed_not_before_ms);
+    uint64_t look_again_ms = facts->now_ms +
+        hy_seed_backoff_jitter(facts->attempt_ms, facts->chance);
+    if (may_seed && discovery->seeds.not_before_ms < look_again_ms)
+        return rest(discovery, discovery->seeds.not_before_ms);
     return rest(discovery, look_again_ms);
 }
 
@@ -98,13 +86,9 @@ static struct hy_discovery_move begin_round(
 static struct hy_discovery_move on_peer(
     struct hy_discovery *discovery, const struct hy_discovery_facts *facts)
 {
-    uint64_t seed_again_ms = discovery->seeded_ms +
-        jitter(HY_DISCOVERY_SEED_FIRST_MS, facts->chance);
     uint64_t soon_ms = facts->now_ms + rest_ms(discovery, facts);
 
-    discovery->seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS;
-    if (discovery->seed_not_before_ms > seed_again_ms)
-        discovery->seed_not_before_ms = seed_again_ms;
+    hy_seed_backoff_connected(&discovery->seeds, facts->chance);
     if (discovery->state != HY_DISCOVERY_RESTING || discovery->due_ms <= soon_ms)
         return nothing;
     discovery->due_ms = soon_ms;
@@ -115,8 +99,7 @@ static struct hy_discovery_move on_peer(
 static struct hy_discovery_move on_new_seeds(
     struct hy_discovery *discovery, const struct hy_discovery_facts *facts)
 {
-    discovery->seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS;
-    discovery->seed_not_before_ms = 0;
+    hy_seed_backoff_init(&discovery->seeds);
     if (discovery->state != HY_DISCOVERY_RESTING || discovery->due_ms <= facts->now_ms)
         return nothing;
     discovery->due_ms = facts->now_ms;
@@ -158,8 +141,8 @@ struct hy_discovery_move hy_discovery_step(struct hy_discovery *discovery,
         return (struct hy_discovery_move){ HY_DISCOVERY_DO_REARM, false };
     }
     if (event == HY_DISCOVERY_ON_START && state == HY_DISCOVERY_STOPPED) {
-        *discovery = (struct hy_discovery){ .state = HY_DISCOVERY_IDLE,
-            .seed_pause_ms = HY_DISCOVERY_SEED_FIRST_MS };
+        *discovery = (struct hy_discovery){ .state = HY_DISCOVERY_IDLE };
+        hy_seed_backoff_init(&discovery->seeds);
         return (struct hy_discovery_move){ HY_DISCOVERY_DO_WAIT, false };
     }
     if (state == HY_DISCOVERY_STOPPED)

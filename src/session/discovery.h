@@ -25,12 +25,11 @@
 #ifndef HY_SESSION_DISCOVERY_H
 #define HY_SESSION_DISCOVERY_H
 
+#include "session/seed_backoff.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HY_DISCOVERY_SEED_WAIT_MS  20000U
-#define HY_DISCOVERY_SEED_FIRST_MS 5000U
-#define HY_DISCOVERY_SEED_LAST_MS  300000U
+#define HY_DISCOVERY_SEED_WAIT_MS 20000U
 /* The first pauses between rounds; they double up to the configured attempt time. */
 #define HY_DISCOVERY_REST_FIRST_MS 1000U
 /* Fruitless rounds of getaddr before the seeds are asked. */
@@ -81,12 +80,10 @@ struct hy_discovery_facts {
 
 struct hy_discovery {
     enum hy_discovery_state state;
-    unsigned failures;      /* fruitless getaddr rounds in a row: the events' "attempt" */
-    unsigned rounds;        /* since it last was idle: the pauses grow with it */
-    bool waited;            /* for dials under way, before asking the seeds */
-    uint32_t seed_pause_ms; /* the next back-off of seeding */
-    uint64_t seeded_ms;     /* when they were asked last */
-    uint64_t seed_not_before_ms;
+    unsigned failures; /* fruitless getaddr rounds in a row: the events' "attempt" */
+    unsigned rounds;   /* since it last was idle: the pauses grow with it */
+    bool waited;       /* for dials under way, before asking the seeds */
+    struct hy_seed_backoff seeds;
     uint64_t due_ms; /* of the timer */
 };
 

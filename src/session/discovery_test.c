@@ -92,7 +92,7 @@ static void jitter_moves_the_back_off(void **unused)
         world.facts.chance = i == 0 ? 0 : UINT32_MAX;
         start(&world);
         assert_int_equal(feed(&world, HY_DISCOVERY_ON_WANTED), HY_DISCOVERY_DO_SEED);
-        uint64_t pause = world.discovery.seed_not_before_ms - world.facts.now_ms;
+        uint64_t pause = world.discovery.seeds.not_before_ms - world.facts.now_ms;
         assert_true(i == 0 ? pause == 3750 : pause > 6200 && pause <= 6250);
     }
 }
@@ -106,12 +106,12 @@ static void a_connection_resets_the_back_off(void **unused)
     (void)unused;
     start(&world);
     (void)feed(&world, HY_DISCOVERY_ON_WANTED);
-    world.discovery.seed_pause_ms = 160000;
-    world.discovery.seed_not_before_ms = world.facts.now_ms + 80000;
+    world.discovery.seeds.pause_ms = 160000;
+    world.discovery.seeds.not_before_ms = world.facts.now_ms + 80000;
     (void)feed(&world, HY_DISCOVERY_ON_SEEDED);
     (void)feed(&world, HY_DISCOVERY_ON_PEER);
-    assert_int_equal(world.discovery.seed_pause_ms, 5000);
-    assert_int_equal(world.discovery.seed_not_before_ms - world.discovery.seeded_ms, 5000);
+    assert_int_equal(world.discovery.seeds.pause_ms, 5000);
+    assert_int_equal(world.discovery.seeds.not_before_ms - world.discovery.seeds.asked_ms, 5000);
 }
 
 /* Connected: getaddr; found something: a short rest; nothing twice: seeds. */
@@ -205,13 +205,13 @@ static void new_seeds_are_asked_at_once(void **unused)
     assert_int_equal(feed(&world, HY_DISCOVERY_ON_NEW_SEEDS), HY_DISCOVERY_DO_NOTHING);
     (void)feed(&world, HY_DISCOVERY_ON_WANTED);
     (void)feed(&world, HY_DISCOVERY_ON_SEEDED);
-    world.discovery.seed_pause_ms = 300000;
-    world.discovery.seed_not_before_ms = world.facts.now_ms + 280000;
+    world.discovery.seeds.pause_ms = 300000;
+    world.discovery.seeds.not_before_ms = world.facts.now_ms + 280000;
     assert_int_equal(at_timer(&world), HY_DISCOVERY_DO_REST);
     assert_int_equal(feed(&world, HY_DISCOVERY_ON_NEW_SEEDS), HY_DISCOVERY_DO_REARM);
     assert_int_equal(world.discovery.due_ms, world.facts.now_ms);
     assert_int_equal(at_timer(&world), HY_DISCOVERY_DO_SEED);
-    assert_int_equal(world.discovery.seed_not_before_ms - world.facts.now_ms, 5000);
+    assert_int_equal(world.discovery.seeds.not_before_ms - world.facts.now_ms, 5000);
 }
 
 static void every_state_has_a_name(void **unused)

@@ -69,17 +69,6 @@ static void request_tell_failed(struct hypha_direct *request, enum hypha_err err
 
 /* ---- a try ---- */
 
-static bool is_seed(const struct hy_net *net, const struct hypha_url *url)
-{
-    const struct hy_url_array *seeds = &net->settings->seeds;
-
-    for (size_t i = 0; i < seeds->count; i++) {
-        if (hypha_url_equal(seeds->urls[i], url))
-            return true;
-    }
-    return false;
-}
-
 /* What needs no dial to be known, and will not change soon. */
 static enum hypha_err judge(struct hy_session_direct *session, const struct hypha_url *url)
 {
@@ -87,7 +76,7 @@ static enum hypha_err judge(struct hy_session_direct *session, const struct hyph
 
     if (hy_hosts_is_banned(net->hosts, url))
         return HYPHA_ERR_BANNED;
-    if (is_seed(net, url) || hy_hosts_is_own(net->hosts, url))
+    if (hy_url_array_has(&net->settings->seeds, url) || hy_hosts_is_own(net->hosts, url))
         return HYPHA_ERR_CONNECT_FAILED;
     if (!hy_hosts_is_dialable(net->hosts, url))
         return HYPHA_ERR_UNSUPPORTED_TRANSPORT;

@@ -323,7 +323,8 @@ static void slot_stop(struct manual_slot *slot)
     case HANDSHAKE:
     case CONNECTED:
         slot->state = STOPPING;
-        hypha_channel_stop(slot->channel);
+        if (slot->channel != NULL) /* else it has ended, and who hears of that stops the slot */
+            hypha_channel_stop(slot->channel);
         slot_show(slot);
         return;
     }

@@ -49,7 +49,6 @@ void hy_outbound_wake(struct hy_session_outbound *session, bool fresh)
     session->waking = true;
     for (uint32_t i = 0; i < session->slot_count && session->started; i++) {
         struct hy_outbound_slot *slot = session->slots[i];
-
         bool at_loss = fresh && hy_outbound_slot_is_at_loss(slot);
 
         if (slot->state != HY_SLOT_ASLEEP && !at_loss)

@@ -186,7 +186,7 @@ enum hypha_err hy_session_outbound_prepare(struct hy_session_outbound *session, 
     session->grown = hy_alloc_array(count, sizeof(struct hy_outbound_slot *));
     if (session->grown == NULL)
         return HYPHA_ERR_NOMEM;
-    if (session->slot_count > 0)
+    if (session->slots != NULL)
         memcpy(session->grown, session->slots,
             session->slot_count * sizeof(struct hy_outbound_slot *));
     session->grown_count = session->slot_count;
@@ -275,8 +275,7 @@ void hy_session_outbound_discovery_info(
     ret_info->state = hy_discovery_state_name(discovery->state);
     ret_info->failures = discovery->failures;
     ret_info->next_ms = hy_slot_timer_left_ms(&session->discovery_timer);
-    ret_info->seed_wait_ms =
-        discovery->seed_not_before_ms > now_ms ? discovery->seed_not_before_ms - now_ms : 0;
+    ret_info->seed_wait_ms = hy_seed_backoff_left_ms(&discovery->seeds, now_ms);
 }
 
 /* Why there is no host to dial, and what is being done about it. */

@@ -10,7 +10,7 @@
  *   ASKING     channel stopped            IDLE       warned of; 30 s without an answer, too:
  *                                                    the seed protocol's own limit
  *   CLOSING    channel stopped            IDLE
- *   any        stop                       CLOSING, then STOPPED
+ *   any        stop                       IDLE, if need be by way of CLOSING
  *
  * Wake-ups during a run are lost. spec: network.md#76-seedsync */
 #ifndef HY_SESSION_SEEDSYNC_H

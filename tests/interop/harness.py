@@ -13,10 +13,13 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "python"))
+from program import Program, RpcClient
 from wire_peer import Closed, Peer, addr_payload
 
 BIN = pathlib.Path(os.environ.get("HYPHA_BIN", "build/bin"))
@@ -37,7 +40,7 @@ def options(argv):
     return argv
 
 
-class Node:
+class Node(Program):
     """A running program. `port`, `url`, `external`: its first listener. `prefix`: a command that
     becomes the program."""
 
@@ -56,13 +59,9 @@ class Node:
             active_profiles or f'"{scheme}"', after)
         pathlib.Path(config).write_text(text)
         name = "hypha-seed" if program == "seed" else "dchatd"
-        self.lines, self.more, self.asked = [], threading.Condition(), False
-        self.process = subprocess.Popen(
-            [*prefix, str(BIN / name), verbose, "-c", config], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="backslashreplace",
-            env={**os.environ, "HOME": self.folder, "ASAN_OPTIONS": ASAN_OPTIONS})
-        self.reader = threading.Thread(target=self.read_log, daemon=True)
-        self.reader.start()
+        self.asked = False
+        super().__init__([*prefix, str(BIN / name), verbose, "-c", config], name,
+                         {**os.environ, "HOME": self.folder, "ASAN_OPTIONS": ASAN_OPTIONS})
         try:
             self.url = self.wait_log(
                 r"istening on (%s://127\.0\.0\.1:\d+/)" % re.escape(scheme))
@@ -123,30 +122,11 @@ hostlist = "{self.hosts}"
 datastore = "{self.folder}/datastore"
 """
 
-    def read_log(self):
-        for line in self.process.stdout:
-            with self.more:
-                self.lines.append(line.rstrip("\n"))
-                self.more.notify_all()
-        with self.more:
-            self.lines.append("<end of log>")
-            self.more.notify_all()
-
     def wait_log(self, pattern, patience=None):
         """The first group (or all) of the first line that matches, now or later."""
-        deadline = time.monotonic() + (PATIENCE if patience is None else patience)
-        at = 0
-        with self.more:
-            while True:
-                for line in self.lines[at:]:
-                    found = re.search(pattern, line)
-                    if found:
-                        return found.group(1) if found.groups() else found.group(0)
-                    if line == "<end of log>":
-                        raise AssertionError("ended before %r:\n%s" % (pattern, self.log()))
-                at = len(self.lines)
-                if not self.more.wait(deadline - time.monotonic()):
-                    raise AssertionError("no %r in:\n%s" % (pattern, self.log()))
+        found = self.await_line(pattern, lambda line: re.search(pattern, line),
+                                PATIENCE if patience is None else patience)
+        return found.group(1) if found.groups() else found.group(0)
 
     def log(self):
         return "\n".join(self.lines[-60:])
@@ -165,26 +145,19 @@ datastore = "{self.folder}/datastore"
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError("does not stop:\n" + self.log()) from None
-        self.clean_up()
+        self.kill()
         assert status == 0, f"exit status {status}:\n{self.log()}"
         mistakes = [line for line in self.lines if any(word in line for word in MISTAKES)]
         assert not mistakes, f"{mistakes[0]}\n{self.log()}"
 
     def kill(self):
-        """As a power cut would."""
-        self.process.kill()
-        self.process.wait()
-        self.clean_up()
-
-    def clean_up(self):
-        self.reader.join(PATIENCE)
-        self.process.stdout.close()
+        super().kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- from outside ----
 
     def count_log(self, pattern):
-        with self.more:
+        with self.changed:
             return sum(1 for line in self.lines if re.search(pattern, line))
 
     def rss_kb(self):
@@ -216,34 +189,9 @@ def parse_hostlist(text):
     return hosts
 
 
-class Rpc:
-    """A JSON-RPC client: one line per message."""
-
+class Rpc(RpcClient):
     def __init__(self, port):
-        self.sock = socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.file = self.sock.makefile("rb")
-        self.id = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.file.close()
-        self.sock.close()
-
-    def send(self, method, params):
-        self.id += 1
-        call = {"jsonrpc": "2.0", "method": method, "id": self.id, "params": params}
-        self.sock.sendall(json.dumps(call).encode() + b"\n")
-
-    def call(self, method, params=()):
-        self.send(method, list(params))
-        answer = json.loads(self.file.readline())
-        assert answer["id"] == self.id, answer
-        if "error" in answer:
-            raise AssertionError(answer["error"])
-        return answer["result"]
+        super().__init__(int(port), PATIENCE)
 
     def channels(self):
         return self.call("p2p.get_info")["channels"]

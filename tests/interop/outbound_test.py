@@ -461,7 +461,7 @@ class Stops(unittest.TestCase):
     def test_while_a_client_waits(self):
         node = Node()
         with node.rpc() as waiting, node.rpc() as other:
-            waiting.send("recv", [{"since": other.call("dchat.info")["next"], "wait_ms": 60000}])
+            waiting.ask("recv", [{"since": other.call("dchat.info")["next"], "wait_ms": 60000}])
             other.call("ping")
             self.stop(node)
 

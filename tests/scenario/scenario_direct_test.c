@@ -224,13 +224,6 @@ static void others_serve_and_own_is_refused(void **unused)
     world_destroy(world);
 }
 
-static bool is_running(void *user)
-{
-    const struct node *node = user;
-
-    return !node->stopped;
-}
-
 /* spec: network.md MUST 7.8-c, 2.3-a: at any moment of a dial, a handshake, a pause; each caller is
  * told once */
 static void stop_at_any_moment(void **unused)
@@ -248,8 +241,7 @@ static void stop_at_any_moment(void **unused)
         get(&callers[3], stage.asks, "tcp://44.99.0.1:9", 3); /* nobody is there */
         world_run(stage.world, moment);
         node_stop(stage.asks);
-        if (!stage.asks->stopped)
-            assert_true(hy_sim_run_while(stage.world->sim, is_running, stage.asks, 10000));
+        node_run_to_stop(stage.asks);
         assert_int_equal(hy_p2p_leftovers(stage.asks->p2p), 0);
         for (size_t i = 0; i < 4; i++) {
             assert_int_equal(callers[i].told, 1);
@@ -263,31 +255,17 @@ static void stop_at_any_moment(void **unused)
     }
 }
 
-struct countdown {
-    struct node *node;
-    unsigned events; /* until the stop */
-};
-
-static void stop_at_zero(const struct hypha_event *event, void *user)
-{
-    struct countdown *countdown = user;
-
-    (void)event;
-    if (countdown->events-- == 0)
-        hypha_p2p_stop(countdown->node->p2p);
-}
-
 /* spec: network.md MUST 7.8-c, 5-b: whoever hears of a channel on demand may have had enough */
 static void stop_inside_any_event(void **unused)
 {
     (void)unused;
     for (unsigned n = 0; n < 80; n++) {
         struct stage stage = build(3000 + n);
-        struct countdown countdown = { stage.asks, n };
+        struct node_countdown countdown = { stage.asks, n };
         struct caller callers[3];
 
         assert_int_equal(
-            hypha_p2p_subscribe_events(stage.asks->p2p, stop_at_zero, &countdown), HYPHA_OK);
+            hypha_p2p_subscribe_events(stage.asks->p2p, node_stop_at_zero, &countdown), HYPHA_OK);
         world_start_all(stage.world);
         world_run(stage.world, 100);
         get(&callers[0], stage.asks, stage.there->url, 1);
@@ -301,7 +279,7 @@ static void stop_inside_any_event(void **unused)
             assert_int_equal(hy_p2p_leftovers(stage.asks->p2p), 0);
         for (size_t i = 0; i < 3; i++)
             assert_int_equal(callers[i].told, 1);
-        hypha_p2p_unsubscribe_events(stage.asks->p2p, stop_at_zero, &countdown);
+        hypha_p2p_unsubscribe_events(stage.asks->p2p, node_stop_at_zero, &countdown);
         end(&stage);
     }
 }
@@ -514,8 +492,7 @@ static void discovery_stops_at_any_moment(void **unused)
         assert_int_equal(hypha_p2p_start_peer_discovery(subject->p2p), HYPHA_OK);
         world_run(world, moment);
         node_stop(subject);
-        if (!subject->stopped)
-            assert_true(hy_sim_run_while(world->sim, is_running, subject, 10000));
+        node_run_to_stop(subject);
         assert_int_equal(hy_p2p_leftovers(subject->p2p), 0);
         world_stop_all(world);
         world_destroy(world);

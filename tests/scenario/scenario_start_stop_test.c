@@ -29,13 +29,6 @@ static struct stage build(uint64_t chance)
     return stage;
 }
 
-static bool is_running(void *user)
-{
-    const struct node *node = user;
-
-    return !node->stopped;
-}
-
 /* spec: network.md MUST 2.3-a, 7.2-b, 4.1-b: every session is at work, a manual peer too.
  * Stopped so many milliseconds after the start, for a whole second of starts: while dialling,
  * shaking hands, seeding, being probed, connected. */
@@ -49,8 +42,7 @@ static void stop_at_any_moment(void **unused)
         world_run(stage.world, moment);
         node_stop(stage.subject);
         node_stop(stage.subject); /* any number of times */
-        if (!stage.subject->stopped)
-            assert_true(hy_sim_run_while(stage.world->sim, is_running, stage.subject, 10000));
+        node_run_to_stop(stage.subject);
         assert_int_equal(stage.subject->stops, 1);
         assert_int_equal(stage.subject->why, HYPHA_OK);
         assert_int_equal(hy_p2p_leftovers(stage.subject->p2p), 0);
@@ -61,30 +53,17 @@ static void stop_at_any_moment(void **unused)
     }
 }
 
-struct countdown {
-    struct node *node;
-    unsigned events; /* until the stop */
-};
-
-static void stop_at_zero(const struct hypha_event *event, void *user)
-{
-    struct countdown *countdown = user;
-
-    (void)event;
-    if (countdown->events-- == 0)
-        hypha_p2p_stop(countdown->node->p2p);
-}
-
 /* spec: network.md MUST 5-b, 2.3-a: from inside any event, who hears it may have had enough */
 static void stop_inside_any_event(void **unused)
 {
     (void)unused;
     for (unsigned n = 0; n < 120; n++) {
         struct stage stage = build(5000 + n);
-        struct countdown countdown = { stage.subject, n };
+        struct node_countdown countdown = { stage.subject, n };
 
         assert_int_equal(
-            hypha_p2p_subscribe_events(stage.subject->p2p, stop_at_zero, &countdown), HYPHA_OK);
+            hypha_p2p_subscribe_events(stage.subject->p2p, node_stop_at_zero, &countdown),
+            HYPHA_OK);
         world_start_all(stage.world);
         world_run(stage.world, 2000);
         if (stage.subject->stopped) {
@@ -93,7 +72,7 @@ static void stop_inside_any_event(void **unused)
         }
         if (n < 3)
             world_run(stage.world, 3600 * 1000); /* no timer of it is left to fire */
-        hypha_p2p_unsubscribe_events(stage.subject->p2p, stop_at_zero, &countdown);
+        hypha_p2p_unsubscribe_events(stage.subject->p2p, node_stop_at_zero, &countdown);
         world_stop_all(stage.world);
         world_destroy(stage.world);
     }

@@ -18,6 +18,8 @@ static void print_line(void *user, enum hypha_log_level level, const char *targe
     const struct node *node = user;
 
     (void)level;
+    if (strncmp(text, "bug:", 4) == 0)
+        fail_msg("%s: %s", node->ip, text);
     if (node->world->loud)
         print_message("%8llu %s %s: %s\n",
             (unsigned long long)hy_now_ms(hy_sim_loop(node->world->sim)), node->ip, target, text);
@@ -194,6 +196,28 @@ void node_stop(struct node *node)
 
     hypha_p2p_stop(node->p2p);
     assert_int_equal(node->stopped, was_stopped);
+}
+
+static bool is_running(void *user)
+{
+    const struct node *node = user;
+
+    return !node->stopped;
+}
+
+void node_run_to_stop(struct node *node)
+{
+    if (!node->stopped)
+        assert_true(hy_sim_run_while(node->world->sim, is_running, node, 10000));
+}
+
+void node_stop_at_zero(const struct hypha_event *event, void *user)
+{
+    struct node_countdown *countdown = user;
+
+    (void)event;
+    if (countdown->events-- == 0)
+        hypha_p2p_stop(countdown->node->p2p);
 }
 
 void world_start_all(struct world *world)

@@ -53,6 +53,14 @@ void node_renew(struct node *node, const struct node_plan *plan);
 struct hypha_settings *node_settings(struct node *node, const struct node_plan *plan);
 void node_start(struct node *node);
 void node_stop(struct node *node);
+/* Until it has stopped; asserts that this takes 10 s at most. */
+void node_run_to_stop(struct node *node);
+/* For hypha_p2p_subscribe_events(): stops the node inside one of its events. */
+struct node_countdown {
+    struct node *node;
+    unsigned events; /* before that one */
+};
+void node_stop_at_zero(const struct hypha_event *event, void *user);
 void world_start_all(struct world *world);
 /* Stop all and run until they have; asserts that this takes 10 s at most. */
 void world_stop_all(struct world *world);

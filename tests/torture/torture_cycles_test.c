@@ -1,8 +1,10 @@
 /* torture_cycles_test.c - a thousand lives of a node with a live channel, over loopback: to the
  * byte and the descriptor what it was after the first ones.
  *
- * The host beside it remembers every visitor for a day (spec: network.md 4.1), so it is made
- * anew, and gone, when what is left is counted. */
+ * In each of its lives it is stopped in the middle of a message that it receives. The host beside
+ * it remembers every visitor for a day (spec: network.md 4.1), so it has grown a little when the
+ * last one leaves, and is made anew, and gone, when what is left is counted.
+ * spec: network.md 2.3 */
 #include "p2p/p2p.h"
 #include "scenario/chat.h"
 #include "torture/torture.h"
@@ -14,7 +16,8 @@
 #define FIRST  50 /* by then every pool has its size */
 #define CYCLES 1000
 /* Where the C library alone counts: what its caches may hold back. */
-#define CACHES 65536
+#define CACHES       65536
+#define RECORD_BYTES 400 /* at most, for a visitor */
 
 struct life {
     struct hypha_loop *loop;
@@ -22,6 +25,8 @@ struct life {
     struct hypha_url *address; /* the host's */
     struct chat host_chat, subject_chat;
     unsigned cycles, goal;
+    unsigned connected;
+    size_t bytes; /* while the host lives, after its first visitors */
 };
 
 struct left {
@@ -71,8 +76,10 @@ static void on_subject_event(const struct hypha_event *event, void *user)
 {
     struct life *life = user;
 
-    if (event->type == HYPHA_EVENT_RECV && strcmp(event->command, "line") == 0)
-        hypha_p2p_stop(life->subject);
+    if (event->type != HYPHA_EVENT_RECV || strcmp(event->command, "line") != 0)
+        return;
+    life->connected++;
+    hypha_p2p_stop(life->subject);
 }
 
 static void on_host_event(const struct hypha_event *event, void *user)
@@ -83,10 +90,21 @@ static void on_host_event(const struct hypha_event *event, void *user)
         assert_int_equal(chat_say(life->host, "live long"), 1);
 }
 
+static size_t live_bytes(void)
+{
+    size_t bytes = torture_live_bytes();
+
+    return bytes > 0 ? bytes : mallinfo2().uordblks;
+}
+
 static void begin(void *user)
 {
     struct life *life = user;
 
+    if (life->cycles == 2 * FIRST)
+        life->bytes = live_bytes();
+    if (life->cycles == FIRST + CYCLES)
+        assert_true(live_bytes() < life->bytes + CYCLES * RECORD_BYTES);
     if (life->cycles == life->goal)
         hypha_p2p_stop(life->host);
     else
@@ -140,9 +158,7 @@ static struct left live_until(struct life *life, unsigned goal)
     assert_int_equal(life->cycles, goal);
     hypha_p2p_destroy(life->host);
     left.descriptors = count_descriptors();
-    left.bytes = torture_live_bytes();
-    if (left.bytes == 0)
-        left.bytes = mallinfo2().uordblks;
+    left.bytes = live_bytes();
     return left;
 }
 
@@ -160,6 +176,9 @@ static void a_thousand_lives_leave_nothing(void **state)
         assert_int_equal(before.bytes, after.bytes);
     else
         assert_true(after.bytes <= before.bytes + CACHES);
+    assert_int_equal(life.connected, FIRST + CYCLES);
+    assert_int_equal(life.host_chat.started, FIRST + CYCLES);
+    assert_int_equal(life.host_chat.stopped, FIRST + CYCLES);
     assert_int_equal(life.subject_chat.started, FIRST + CYCLES);
     assert_int_equal(life.subject_chat.stopped, FIRST + CYCLES);
     hypha_p2p_destroy(life.subject);
