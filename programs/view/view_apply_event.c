@@ -94,9 +94,12 @@ static struct view_slot *slot_enters(
     struct view_slot *slot = view_slot_get(event->node, session, number);
     if (slot == NULL)
         return NULL;
+    bool same = strcmp(slot->state, state) == 0; /* it slept, looked, and sleeps again */
+
     view_slot_enter(slot, state, event->now_ns);
     view_text_set(&slot->addr, view_json_text(event->info, "addr"));
-    view_text_set(&slot->waits_for, "");
+    if (!same)
+        view_text_set(&slot->waits_for, "");
     slot->next_ns = 0;
     return slot;
 }

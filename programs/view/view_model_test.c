@@ -309,6 +309,12 @@ static void test_why(void **state)
     assert_int_equal(node->attempt, 2);
     /* The time line goes back to where it began. */
     assert_int_equal(node->slots[0].changes[0].time_ns, START - 9 * S);
+    /* A slot that looks for a host and finds none sleeps on, for the same reason. */
+    event(fixture, "{\"event\":\"outbound_slot_sleeping\",\"info\":{\"slot\":1}}");
+    assert_string_equal(node->slots[1].waits_for, "a host");
+    event(fixture,
+        "{\"event\":\"outbound_slot_connecting\",\"info\":{\"slot\":1,\"addr\":\"tcp://c:1/\"}}");
+    assert_string_equal(node->slots[1].waits_for, "");
     why(fixture, "{\"slots\":[]}");
     assert_int_equal(node->slot_count, 0);
 }

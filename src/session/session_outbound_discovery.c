@@ -2,7 +2,8 @@
  * slots that sleep because they know nobody. spec: network.md#75-peerdiscovery */
 #include "session/session_outbound_internal.h"
 
-/* attempt: fruitless rounds in a row until now. spec: apps.md 6.1 */
+/* attempt: fruitless rounds in a row until now, 0 to 2 (while the seeds may not be asked there can
+ * be more). spec: apps.md 6.1 */
 static void publish_discovery(
     struct hy_session_outbound *session, const char *state, unsigned attempt)
 {
@@ -14,7 +15,7 @@ static void publish_discovery(
         .type = HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY,
         .time_ns = hy_wall_ns(net->loop),
         .session = HYPHA_SESSION_OUTBOUND,
-        .attempt = attempt,
+        .attempt = attempt < HY_DISCOVERY_MAX_FAILURES ? attempt : HY_DISCOVERY_MAX_FAILURES,
         .state = state,
     };
     hy_events_publish(&net->events, &event);

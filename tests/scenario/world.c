@@ -42,6 +42,8 @@ static void on_event(const struct hypha_event *event, void *user)
         (uint32_t)event->err, event->attempt, (uint32_t)event->number };
 
     node->events[event->type]++;
+    if (event->type == HYPHA_EVENT_OUTBOUND_PEER_DISCOVERY)
+        assert_in_range(event->attempt, 0, 2); /* spec: apps.md 6.1 */
     mix(world, node->ip, strlen(node->ip));
     mix(world, &event->time_ns, sizeof(event->time_ns));
     mix(world, numbers, sizeof(numbers));
