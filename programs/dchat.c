@@ -61,6 +61,15 @@ static void reply_clear(struct dchat_client *client)
     client->message = client->line = NULL;
 }
 
+void note_error(struct dchat_client *client, int code, const char *message)
+{
+    char *copy = message != NULL ? strdup(message) : NULL;
+
+    free(client->message);
+    client->code = code;
+    client->message = copy;
+}
+
 static void on_reply(void *user, const struct hy_rpc_reply *reply)
 {
     struct dchat_client *client = user;
@@ -68,8 +77,7 @@ static void on_reply(void *user, const struct hy_rpc_reply *reply)
     client->err = reply->err;
     if (reply->err == HYPHA_OK) {
         client->result = json_incref(reply->result);
-        client->code = reply->code;
-        client->message = reply->message != NULL ? strdup(reply->message) : NULL;
+        note_error(client, reply->code, reply->message);
         client->line = strndup((const char *)reply->line.at, reply->line.len);
     }
     hypha_loop_stop(client->loop);

@@ -32,6 +32,8 @@ struct dchat_client {
 int complain(enum exit_status status, const char *format, ...) HYPHA_PRINTF(2, 3);
 /* Ask and wait. params: taken over. EXIT_OK: client->result is there. */
 int ask(struct dchat_client *client, const char *method, json_t *params, uint32_t timeout_ms);
+/* What an error object said; message: copied, may be NULL. */
+void note_error(struct dchat_client *client, int code, const char *message);
 /* Say on stderr what ask() came to; returns its status. */
 int judge(const struct dchat_client *client, int status);
 int odd_reply(const struct dchat_client *client);

@@ -85,9 +85,7 @@ static void on_event(
     } else {
         watcher->ended = true;
         client->err = code != 0 ? HYPHA_OK : err;
-        client->code = code;
-        free(client->message);
-        client->message = code != 0 && message != NULL ? strdup(message) : NULL;
+        note_error(client, code, code != 0 ? message : NULL);
     }
     hypha_loop_stop(client->loop);
 }
