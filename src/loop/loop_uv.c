@@ -259,7 +259,7 @@ static void destroy(struct hypha_loop *loop)
 #define BURST_BYTES (4 * 1024 * 1024)
 static void teach_allocator(void)
 {
-    hy_free(hy_alloc(BURST_BYTES));
+    hy_free(hy_realloc(NULL, BURST_BYTES)); /* not hy_alloc(), which would clear it */
 }
 
 enum hypha_err hypha_loop_create(struct hypha_loop **ret_loop)
@@ -290,8 +290,8 @@ enum hypha_err hypha_loop_create(struct hypha_loop **ret_loop)
     (void)pthread_mutex_init(&real->post_lock, NULL);
     real->async.data = real;
     real->timer.data = real;
-    update_clock(real);
     teach_allocator();
+    update_clock(real);
     *ret_loop = &real->base;
     return HYPHA_OK;
 
